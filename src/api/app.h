@@ -1,0 +1,39 @@
+/* api/app: what the routes may use. Filled once by cmd/serve; loop thread. Nothing in here is mutable by a handler but through the functions of
+ * its type. ingest/ is reached only through the small views below (api never includes ingest). */
+#pragma once
+#include "loop/loop.h"
+#include "loop/pool.h"
+#include "net/http_server.h"
+#include "store/store.h"
+
+struct target_view { /* one scrape target, for /api/v1/targets and the Targets page */
+    struct labels discovered, labels;
+    str pool, url, global_url, last_error, health; /* "up" "down" "unknown" */
+    int64_t last_scrape_ms, last_duration_ns, interval_ms, timeout_ms;
+};
+struct app {
+    struct loop *loop;
+    struct pool *pool;
+    struct store *store;
+    struct http_server *http;
+    int64_t start_ms;
+    /* settings the routes need */
+    int64_t query_timeout_ms, lookback_ms;
+    uint64_t query_samples_max;
+    size_t query_bytes_max;
+    size_t buckets_max; /* Elasticsearch search.max_buckets */
+    /* views, set by cmd/serve; may be NULL in tests */
+    void (*targets)(void *arg, struct arena *a, struct target_view **out, size_t *n);
+    void *targets_arg;
+    void (*self_metrics)(void *arg, struct buf *out); /* binnacle's own exposition page */
+    void *self_metrics_arg;
+    void (*config_yaml)(void *arg, struct buf *out);
+    void (*flags_json)(void *arg, struct buf *out); /* {"listen":"127.0.0.1:9090",...} */
+    void *config_arg;
+};
+
+/* One table per file of api/; cmd/serve puts them together. */
+extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], otlp_routes[], ui_routes[], admin_routes[];
+
+/* Door kinds (http_route.doors bits). */
+enum { DOOR_MAIN = 1, DOOR_ELASTIC = 2, DOOR_JAEGER = 4, DOOR_OTLP = 8, DOOR_COLLECTOR = 16, DOOR_ZIPKIN = 32 };

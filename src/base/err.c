@@ -1,0 +1,58 @@
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const struct {
+    const char *name;
+    int http, grpc, exit;
+} codes[] = {
+    [ERR_NONE] = {"ok", 200, 0, 0},     [ERR_INPUT] = {"input", 400, 3, 2},      [ERR_NOT_FOUND] = {"not_found", 404, 5, 3},
+    [ERR_LIMIT] = {"limit", 429, 8, 4}, [ERR_TIMEOUT] = {"timeout", 503, 4, 5},  [ERR_CANCELED] = {"canceled", 499, 1, 6},
+    [ERR_IO] = {"io", 503, 14, 7},      [ERR_CORRUPT] = {"corrupt", 500, 15, 8}, [ERR_UNSUPPORTED] = {"unsupported", 501, 12, 9},
+};
+
+bool err_set(struct err *e, enum err_code code, const char *fmt, ...) {
+    if (!e) return false;
+    char text[sizeof e->msg]; /* the arguments may point into e->msg */
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    e->code = code;
+    memcpy(e->msg, text, sizeof text);
+    return false;
+}
+
+bool err_errno(struct err *e, enum err_code code, int errno_value, const char *fmt, ...) {
+    char text[sizeof e->msg];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    char reason[64];
+    return err_set(e, code, "%s: %s", text, strerror_r(errno_value, reason, sizeof reason));
+}
+
+bool err_wrap(struct err *e, const char *fmt, ...) {
+    if (!e) return false;
+    char text[sizeof e->msg];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    return err_set(e, e->code, "%s: %s", text, e->msg);
+}
+
+int err_http_status(enum err_code code) {
+    return codes[code].http;
+}
+int err_grpc_status(enum err_code code) {
+    return codes[code].grpc;
+}
+int err_exit_code(enum err_code code) {
+    return codes[code].exit;
+}
+const char *err_name(enum err_code code) {
+    return codes[code].name;
+}

@@ -1,0 +1,20 @@
+/* model/sink: where decoded batches go: the embedded store, or (later) the agent's forwarder. Loop thread only.
+ * Conservation: every item pushed ends in exactly one of stored, rejected, dropped. */
+#pragma once
+#include "base/err.h"
+#include "model/batch.h"
+
+struct push_result {
+    size_t stored, rejected, dropped; /* samples, logs or spans. rejected: the item is wrong; dropped: we could not take it (limit, disk) */
+    struct err err;                   /* first reason for a rejection or drop; code ERR_NONE when all were stored */
+    /* Event batches: per event 1 = stored; NULL when all were (borrowed for the callback). */
+    const uint8_t *stored_map;
+};
+/* Called on the loop thread, once, after the batch is durable by the configured rule (or refused). May be called before push returns. */
+typedef void (*push_done)(void *arg, const struct push_result *r);
+
+struct sink {
+    /* Take ownership of the batch. done may be NULL. */
+    void (*push_metrics)(struct sink *s, struct metric_batch *b, push_done done, void *arg);
+    void (*push_events)(struct sink *s, struct event_batch *b, push_done done, void *arg);
+};

@@ -1,0 +1,83 @@
+/* store/metrics/tsdb: the metrics store's door. Loop thread, except tsdb_read and the readers of a selection, which any one thread may call.
+ * Design: series = (target, shape); head row groups per target; immutable parts; see head.h, part.h and doc/formats/metrics-part.md. */
+#pragma once
+#include "base/arena.h"
+#include "base/err.h"
+#include "loop/loop.h"
+#include "loop/pool.h"
+#include "loop/vfs.h"
+#include "model/batch.h"
+#include "model/labels.h"
+#include "model/sample.h"
+#include "model/sink.h"
+#include "store/wal.h"
+
+struct tsdb;
+struct tsdb_options {
+    struct vfs *vfs;
+    const char *dir;     /* NULL: memory only, no WAL (promqltest) */
+    struct wal *wal;     /* set with tsdb_attach_wal after replay */
+    struct pool *pool;   /* background sealing and compaction; NULL: inline */
+    uint64_t series_max; /* active series; new ones beyond are dropped and counted, old ones never */
+    unsigned labels_per_series_max;
+    size_t label_value_bytes_max;
+    int64_t out_of_order_ms; /* accept samples that much older than the newest of the database; 0: in order only */
+    int64_t retention_ms;
+    uint64_t retention_bytes;
+    int64_t seal_age_ms;   /* head data older than this goes into a part: default 30 min */
+    size_t head_bytes_max; /* or when the head's buffers exceed this */
+};
+MUST_USE bool tsdb_open(const struct tsdb_options *o, struct tsdb **out, struct err *e);
+/* WAL replay hands records here before the loop runs. */
+MUST_USE bool tsdb_replay(struct tsdb *db, uint64_t lsn, str payload, struct err *e);
+void tsdb_attach_wal(struct tsdb *db, struct wal *w);
+void tsdb_close(struct tsdb *db); /* seals nothing; the WAL has it all */
+/* Called from a timer about once a second: sealing, compaction, retention. */
+void tsdb_tick(struct tsdb *db, int64_t now_ms);
+
+/* Takes the batch. done as sink.h says. Order rule per series: newer than the last sample, or within out_of_order_ms; an equal (t, v) is
+ * accepted silently, an equal t with another v is rejected "duplicate sample for timestamp", older is rejected "out of order sample". */
+void tsdb_append(struct tsdb *db, struct metric_batch *b, push_done done, void *arg);
+/* Tests and promqltest: same, without callbacks. */
+MUST_USE bool tsdb_append_now(struct tsdb *db, struct metric_batch *b, struct push_result *r, struct err *e);
+
+/* --- select: a frozen view of the series that match all matchers and have samples in [from_ms, to_ms]. */
+struct tsdb_selection;
+/* limit 0: none. Pins parts and copies the head's compressed bytes: later appends do not show. */
+MUST_USE bool tsdb_select(struct tsdb *db, const struct matcher *m, size_t n, int64_t from_ms, int64_t to_ms, size_t limit,
+                          struct tsdb_selection **out, struct err *e);
+void tsdb_selection_free(struct tsdb_selection *s); /* loop thread */
+size_t tsdb_selection_n(const struct tsdb_selection *s);
+struct labels tsdb_selection_labels(const struct tsdb_selection *s, size_t i); /* borrowed from s; series are in labels_cmp order */
+/* Any one thread: samples of series i in [from_ms, to_ms], stale markers included. Memory from a; bounded by max_bytes (ERR_LIMIT). */
+MUST_USE bool tsdb_read(const struct tsdb_selection *s, size_t i, int64_t from_ms, int64_t to_ms, struct arena *a, struct samples *out,
+                        struct err *e);
+
+/* --- metadata, loop thread; results in the arena, sorted. matchers n == 0: all. limit 0: none. */
+MUST_USE bool tsdb_label_names(struct tsdb *db, const struct matcher *m, size_t n, int64_t from_ms, int64_t to_ms, struct arena *a, str **out,
+                               size_t *out_n, struct err *e);
+MUST_USE bool tsdb_label_values(struct tsdb *db, str name, const struct matcher *m, size_t n, int64_t from_ms, int64_t to_ms, struct arena *a,
+                                str **out, size_t *out_n, struct err *e);
+void tsdb_metadata(struct tsdb *db, str family, struct arena *a, struct metric_meta **out, size_t *n); /* family "": all */
+struct series_exemplar {
+    struct labels series;
+    struct exemplar exemplar;
+};
+MUST_USE bool tsdb_exemplars(struct tsdb *db, const struct matcher *m, size_t n, int64_t from_ms, int64_t to_ms, struct arena *a,
+                             struct series_exemplar **out, size_t *out_n, struct err *e);
+
+struct tsdb_stats {
+    uint64_t received, stored, rejected, dropped; /* samples: received = stored + rejected + dropped */
+    uint64_t rejected_order, rejected_duplicate, rejected_labels, dropped_series_limit, dropped_io;
+    uint64_t series, targets, shapes, head_bytes, head_samples, parts, part_bytes, part_samples, sealed, compactions, damaged_frames;
+    int64_t min_ms, max_ms; /* of all data; 0,0 when empty */
+};
+void tsdb_stats(const struct tsdb *db, struct tsdb_stats *out);
+/* Cardinality (status/tsdb): the top `limit` of each kind. */
+struct name_count {
+    str name;
+    uint64_t n;
+};
+void tsdb_cardinality(struct tsdb *db, size_t limit, struct arena *a, struct name_count **by_metric, size_t *by_metric_n,
+                      struct name_count **values_by_label, size_t *values_by_label_n, struct name_count **by_pair, size_t *by_pair_n,
+                      struct name_count **bytes_by_label, size_t *bytes_by_label_n);
