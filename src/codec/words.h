@@ -1,8 +1,12 @@
-/* codec/words: text -> words as Elasticsearch's standard analyzer does (UAX#29 word boundaries, lower-cased, no stop words, words longer than
- * 255 UTF-16 units split). ASCII fast path, else libunistring. Pure; any thread. */
+/* codec/words: text -> words as Elasticsearch's standard analyzer does: Lucene's StandardTokenizer (UAX#29 word boundaries; ideographs and
+ * Hiragana one by one, emoji sequences kept whole, South-East Asian runs whole), each code point lower-cased, no stop words, a word cut after 255
+ * UTF-16 units. ASCII is scanned by table, the rest by libunistring's character properties. Bytes that are not UTF-8 separate words.
+ * Pure; any thread. */
 #pragma once
 #include "base/arena.h"
 #include "base/str.h"
+
+enum { WORD_UNITS_MAX = 255 };
 
 struct word {
     str text;          /* lower-cased; borrows from the input when it was lower-case already, else from the arena */
@@ -15,9 +19,9 @@ struct words {
     struct arena *arena;
     size_t at;
     uint32_t position;
-    str pending;           /* remainder of an over-long word */
-    const uint8_t *breaks; /* non-ASCII: libunistring's boundary map */
-    size_t breaks_from;
 };
 struct words words_open(str text, struct arena *a);
 bool words_next(struct words *w, struct word *out);
+
+/* Lower-cases code point by code point, as the analyzer does and as query patterns need; s itself when nothing changes. */
+str words_lower(struct arena *a, str s);
