@@ -3,14 +3,10 @@
 #pragma once
 #include "loop/loop.h"
 #include "loop/pool.h"
+#include "model/target.h"
 #include "net/http_server.h"
 #include "store/store.h"
 
-struct target_view { /* one scrape target, for /api/v1/targets and the Targets page */
-    struct labels discovered, labels;
-    str pool, url, global_url, last_error, health; /* "up" "down" "unknown" */
-    int64_t last_scrape_ms, last_duration_ns, interval_ms, timeout_ms;
-};
 struct app {
     struct loop *loop;
     struct pool *pool;

@@ -39,7 +39,6 @@ static const struct option options[] = {
 
     {"host", SWITCH, AT(host), "on", "collect this machine's metrics"},
     {"host.procfs", TEXT, AT(host_procfs), "/proc", "where proc is mounted"},
-    {"host.sysfs", TEXT, AT(host_sysfs), "/sys", "where sysfs is mounted"},
     {"scrape.interval", DURATION, AT(scrape_interval_ms), "15s", "how often the host and each target are scraped"},
     {"scrape.timeout", DURATION, AT(scrape_timeout_ms), "10s", "give up on a target after that"},
     {"scrape.body-bytes", BYTES, AT(scrape_body_bytes), "64MiB", "largest page a target may send (decompressed)"},

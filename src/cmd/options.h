@@ -32,7 +32,7 @@ struct options {
     uint64_t udp_buffer_bytes;
 
     bool host, self_logs, self_traces, tail;
-    str host_procfs, host_sysfs;
+    str host_procfs;
     int64_t scrape_interval_ms, scrape_timeout_ms;
     uint64_t scrape_body_bytes;
     struct str_list scrape_targets, tail_files;

@@ -14,6 +14,10 @@ struct series_row {
 
 struct metric_batch {
     struct arena *arena;
+    /* A scrape: the batch lists all that the target has at whole_t_ms. Series that were in the target's previous whole batch (at its time) and are
+     * not in this one get a staleness marker at whole_t_ms from the store. An empty whole batch ends all of them (a failed scrape). */
+    bool whole_target;
+    int64_t whole_t_ms;
     /* Labels that every series of the batch gets (job, instance: a scrape target; an OTLP resource), sorted. Empty for remote write. */
     struct labels target;
     struct series_row *rows;
