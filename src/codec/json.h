@@ -51,7 +51,7 @@ bool json_raw(struct json *j, str *out);
 /* The next value as a tree in the arena: integers in int64 range as VAL_INT, other numbers VAL_DOUBLE. Strings may borrow from the text. */
 bool json_value(struct json *j, struct value *out);
 
-/* Marks the cursor bad by the caller's own rule ("expected a duration"). */
+/* Marks the cursor bad by the caller's own rule; expected: the noun ("a duration"), for "not JSON: expected a duration (at byte 17)". */
 void json_fail(struct json *j, const char *expected);
 /* True when everything was consumed and nothing failed; else sets e (ERR_INPUT) with the byte offset. */
 MUST_USE bool json_done(struct json *j, struct err *e);
