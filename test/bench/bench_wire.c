@@ -1,0 +1,120 @@
+/* bench_wire: decode speed of the wire formats on one core, in CPU time. Each row builds one message, decodes it for about a second and prints
+ * items/s and MB/s. Argument: only the rows whose name contains it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "codec/pb.h"
+#include "wire/es_bulk.h"
+#include "wire/otlp_trace.h"
+
+struct message {
+    struct buf bytes;
+    size_t items;
+};
+
+/* --- OTLP: spans with 7 attributes, 100 to a scope, as an SDK's batch processor sends them */
+static void put_string(struct buf *b, uint32_t number, const char *key, str value) {
+    size_t kv = pb_begin(b, number);
+    pb_put_bytes(b, 1, str_c(key));
+    size_t any = pb_begin(b, 2);
+    pb_put_bytes(b, 1, value);
+    pb_end(b, any);
+    pb_end(b, kv);
+}
+static void put_int(struct buf *b, uint32_t number, const char *key, int64_t value) {
+    size_t kv = pb_begin(b, number);
+    pb_put_bytes(b, 1, str_c(key));
+    size_t any = pb_begin(b, 2);
+    pb_put_u64(b, 3, (uint64_t)value);
+    pb_end(b, any);
+    pb_end(b, kv);
+}
+static void build_otlp_trace(struct message *m) {
+    struct buf *b = &m->bytes;
+    m->items = 2000;
+    for (size_t i = 0; i < m->items;) {
+        size_t rs = pb_begin(b, 1), resource = pb_begin(b, 1);
+        put_string(b, 1, "service.name", STR("checkout"));
+        put_string(b, 1, "k8s.pod.name", STR("checkout-6f9c7d9c8d-x2x4k"));
+        pb_end(b, resource);
+        size_t ss = pb_begin(b, 2);
+        for (size_t end = i + 100; i < end; i++) {
+            uint64_t ids[3] = {0x9e3779b97f4a7c15 * (i / 8 + 1), i / 8, 0xbf58476d1ce4e5b9 * (i + 1)};
+            size_t span = pb_begin(b, 2);
+            pb_put_bytes(b, 1, str_n(ids, 16));
+            pb_put_bytes(b, 2, str_n(&ids[2], 8));
+            pb_put_bytes(b, 4, str_n(&ids[0], 8));
+            pb_put_bytes(b, 5, STR("POST /api/checkout/{id}"));
+            pb_put_u64(b, 6, 2);
+            pb_put_fixed64(b, 7, 1700000000000000000 + i * 1000);
+            pb_put_fixed64(b, 8, 1700000000000250000 + i * 1000);
+            put_string(b, 9, "http.request.method", STR("POST"));
+            put_string(b, 9, "http.route", STR("/api/checkout/{id}"));
+            put_string(b, 9, "url.full", STR("http://checkout:8080/api/checkout/8812?currency=EUR"));
+            put_int(b, 9, "http.response.status_code", 200);
+            put_string(b, 9, "net.peer.name", STR("frontend-7c5d4b9f6-aaaaa"));
+            put_int(b, 9, "net.peer.port", 43212);
+            put_string(b, 9, "user.id", STR("u-1200341"));
+            size_t status = pb_begin(b, 15);
+            pb_end(b, status);
+            pb_end(b, span);
+        }
+        pb_end(b, ss);
+        pb_end(b, rs);
+    }
+}
+static void decode_otlp_trace(const struct message *m) {
+    struct event_batch *batch;
+    struct otlp_partial partial;
+    struct err e;
+    if (!otlp_trace_decode(OTLP_PROTOBUF, buf_str(&m->bytes), 0, &batch, &partial, &e) || batch->event_n != m->items) abort();
+    event_batch_free(batch);
+}
+
+/* --- Elasticsearch bulk: small documents as a log shipper sends them */
+static void build_es_bulk(struct message *m) {
+    m->items = 4000;
+    for (size_t i = 0; i < m->items; i++)
+        buf_printf(
+            &m->bytes,
+            "{\"create\":{\"_index\":\"logs-2026.11.22\"}}\n{\"@timestamp\":\"2026-11-22T12:00:%02zu.%03zuZ\",\"log\":\"GET /cart/%zu 200 12ms\","
+            "\"stream\":\"stdout\",\"kubernetes\":{\"pod_name\":\"cart-5d7f-%zu\",\"namespace_name\":\"shop\",\"labels\":{\"app\":\"cart\"}}}\n",
+            i / 1000 % 60, i % 1000, i, i % 7);
+}
+static void decode_es_bulk(const struct message *m) {
+    struct es_bulk out;
+    const char *type;
+    struct err e;
+    if (!es_bulk_decode(&(struct es_bulk_in){.body = buf_str(&m->bytes)}, &out, &type, &e) || out.batch->event_n != m->items) abort();
+    event_batch_free(out.batch);
+}
+
+static const struct {
+    const char *name, *items;
+    void (*build)(struct message *m);
+    void (*decode)(const struct message *m);
+} rows[] = {
+    {"otlp-trace-protobuf", "spans", build_otlp_trace, decode_otlp_trace},
+    {"es-bulk", "documents", build_es_bulk, decode_es_bulk},
+};
+
+int main(int argc, char **argv) {
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        if (argc > 1 && !strstr(rows[i].name, argv[1])) continue;
+        struct message m = {0};
+        rows[i].build(&m);
+        rows[i].decode(&m); /* warm-up */
+        size_t rounds = 0;
+        int64_t start = clock_cpu_ns(), took;
+        do {
+            rows[i].decode(&m);
+            rounds++;
+        } while ((took = clock_cpu_ns() - start) < NS_PER_S);
+        double seconds = (double)took / NS_PER_S;
+        printf("%-22s %10.0f %s/s/core %8.1f MB/s %6.1f B each\n", rows[i].name, (double)(rounds * m.items) / seconds, rows[i].items,
+               (double)(rounds * m.bytes.n) / seconds / 1e6, (double)m.bytes.n / (double)m.items);
+        buf_done(&m.bytes);
+    }
+    return 0;
+}
