@@ -1,0 +1,306 @@
+#include "api/ui_data.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "api/red.h"
+#include "base/clock.h"
+#include "base/vec.h"
+#include "codec/json.h"
+
+enum { BUCKETS_MAX = 2000, MARKS_MAX = 200, MARK_SERIES_MAX = 500, SERVICE_POINTS = 60, ROWS_BETWEEN_RESETS = 256 };
+#define WINDOW_MS_MAX (INT64_C(20) * 366 * 86400 * MS_PER_S)
+
+void ui_reply_error(struct http_exchange *x, const struct err *e) {
+    struct buf body = {0};
+    struct json_out o = {.buf = &body};
+    json_put_object(&o);
+    json_put_key_c(&o, "error");
+    json_put_string(&o, err_str(e));
+    json_put_object_end(&o);
+    http_reply_json(x, err_http_status(e->code), &body);
+}
+
+/* --- a question: parsed and pinned on the loop, answered in the pool */
+struct question {
+    struct job job;
+    struct http_exchange *x;
+    struct arena *arena;
+    int64_t from_ms, to_ms;
+    struct evdb_snapshot *events;
+    unsigned n;                        /* strip: buckets */
+    struct tsdb_selection *up, *start; /* strip: series behind the marks */
+    bool (*answer)(struct question *q, struct buf *out, struct err *e);
+    struct buf out;
+    bool good;
+    struct err err;
+};
+
+static void question_free(struct question *q) {
+    if (q->events) evdb_snapshot_free(q->events);
+    if (q->up) tsdb_selection_free(q->up);
+    if (q->start) tsdb_selection_free(q->start);
+    buf_done(&q->out);
+    arena_free(q->arena);
+}
+
+static void question_run(struct job *j) {
+    struct question *q = CONTAINER_OF(j, struct question, job);
+    q->good = job_check(j, &q->err) && q->answer(q, &q->out, &q->err);
+}
+
+static void question_done(struct job *j) {
+    struct question *q = CONTAINER_OF(j, struct question, job);
+    q->x->on_gone = NULL;
+    if (q->good)
+        http_reply_json(q->x, 200, &q->out);
+    else
+        ui_reply_error(q->x, &q->err);
+    question_free(q);
+}
+
+static void client_gone(void *arg) {
+    struct question *q = arg;
+    flag_set(&q->job.cancel);
+}
+
+static bool time_param(const struct http_exchange *x, str name, int64_t *out, struct err *e) {
+    str text = http_param(x, name);
+    if (!text.n) return err_set(e, ERR_INPUT, "parameter %" STR_F " is missing: give Unix time in milliseconds", STR_A(name));
+    if (!str_i64(text, out) || *out < 0 || *out > INT64_MAX / NS_PER_MS)
+        return err_set(e, ERR_INPUT, "parameter %" STR_F ": not Unix time in milliseconds: \"%" STR_F "\"", STR_A(name), STR_A(text));
+    return true;
+}
+
+static bool window_params(const struct http_exchange *x, int64_t *from_ms, int64_t *to_ms, struct err *e) {
+    if (!time_param(x, STR("from"), from_ms, e) || !time_param(x, STR("to"), to_ms, e)) return false;
+    if (*to_ms <= *from_ms) return err_set(e, ERR_INPUT, "parameter to: must be later than from");
+    if (*to_ms - *from_ms > WINDOW_MS_MAX) return err_set(e, ERR_INPUT, "parameter from: the window is longer than 20 years");
+    return true;
+}
+
+static struct question *question_new(struct app *app, struct http_exchange *x, int64_t from_ms, int64_t to_ms) {
+    struct arena *a = arena_new(64 << 10);
+    struct question *q = arena_one(a, struct question);
+    q->arena = a;
+    q->x = x;
+    q->from_ms = from_ms;
+    q->to_ms = to_ms;
+    q->job.run = question_run;
+    q->job.done = question_done;
+    q->job.deadline_ns = clock_mono_ns() + app->query_timeout_ms * NS_PER_MS;
+    return q;
+}
+
+static void question_ask(struct app *app, struct question *q) {
+    q->x->on_gone_arg = q;
+    q->x->on_gone = client_gone;
+    if (pool_submit(app->pool, LANE_QUERY, &q->job, &q->err)) return;
+    question_done(&q->job);
+}
+
+/* --- services */
+struct span_walk {
+    struct question *q;
+    struct red *red;
+    struct arena *scratch;
+    unsigned rows;
+    struct err *e;
+    bool stopped;
+};
+
+static str text_of(const struct evrow *r, str field, struct arena *a) {
+    struct value v;
+    if (!evrow_get(r, field, a, &v) || v.type != VAL_STRING) return STR_NULL;
+    return v.s;
+}
+
+static bool walk_span(void *arg, const struct evrow *r) {
+    struct span_walk *w = arg;
+    if (++w->rows % ROWS_BETWEEN_RESETS == 0) {
+        arena_reset(w->scratch);
+        if (!job_check(&w->q->job, w->e)) {
+            w->stopped = true;
+            return false;
+        }
+    }
+    str kind = text_of(r, STR("kind"), w->scratch);
+    struct value duration;
+    bool timed = evrow_get(r, STR("duration"), w->scratch, &duration) && duration.type == VAL_INT;
+    red_add(w->red, (struct red_span){
+                        .service = text_of(r, STR("service"), w->scratch),
+                        .start_ns = evrow_time_ns(r),
+                        .duration_ns = timed ? duration.i : 0,
+                        .entry = str_eq(kind, STR("server")) || str_eq(kind, STR("consumer")) || !text_of(r, STR("parent_id"), w->scratch).n,
+                        .error = str_eq(text_of(r, STR("status"), w->scratch), STR("error")),
+                    });
+    return true;
+}
+
+static bool answer_services(struct question *q, struct buf *out, struct err *e) {
+    int64_t from_ns = q->from_ms * NS_PER_MS, to_ns = q->to_ms * NS_PER_MS;
+    AUTO(red_free) struct red *red = red_new(q->arena, from_ns, to_ns, SERVICE_POINTS);
+    AUTO(arena_free) struct arena *scratch = arena_new(64 << 10);
+    struct span_walk walk = {.q = q, .red = red, .scratch = scratch, .e = e};
+    struct evscan scan = {.from_ns = from_ns, .to_ns = to_ns - 1, .any_order = true, .job = &q->job};
+    struct evscan_stats stats;
+    if (!evdb_scan(q->events, &scan, walk_span, &walk, &stats, e) || walk.stopped) return false;
+    struct json_out o = {.buf = out};
+    red_put(red, &o);
+    return true;
+}
+
+void ui_services(void *arg, struct http_exchange *x) {
+    struct app *app = arg;
+    struct err e;
+    int64_t from_ms, to_ms;
+    if (!window_params(x, &from_ms, &to_ms, &e)) {
+        ui_reply_error(x, &e);
+        return;
+    }
+    struct question *q = question_new(app, x, from_ms, to_ms);
+    q->answer = answer_services;
+    q->events = evdb_snapshot(app->store->events, EVENT_SPAN, from_ms * NS_PER_MS, to_ms * NS_PER_MS - 1);
+    question_ask(app, q);
+}
+
+/* --- strip */
+struct mark {
+    int64_t t_ms;
+    const char *kind;
+    str name;
+};
+struct marks {
+    struct mark *p;
+    size_t n, cap;
+};
+
+static str target_name(struct arena *a, struct labels l) {
+    str job = labels_get(l, STR("job")), instance = labels_get(l, STR("instance"));
+    return arena_printf(a, "%" STR_F "%s%" STR_F, STR_A(job), job.n && instance.n ? " " : "", STR_A(instance));
+}
+
+/* A mark wherever the value of one of the series changes; `kind` names the change. */
+static bool add_marks(struct question *q, const struct tsdb_selection *s, const char *(*kind)(double old, double now), struct marks *out,
+                      struct err *e) {
+    for (size_t i = 0; i < MIN(tsdb_selection_n(s), MARK_SERIES_MAX) && out->n < MARKS_MAX; i++) {
+        if (!job_check(&q->job, e)) return false;
+        struct samples v;
+        if (!tsdb_read(s, i, q->from_ms, q->to_ms, q->arena, &v, e)) return false;
+        double old = NAN;
+        for (size_t k = 0; k < v.n && out->n < MARKS_MAX; k++) {
+            if (isnan(v.v[k])) continue;
+            const char *what = isnan(old) ? NULL : kind(old, v.v[k]);
+            old = v.v[k];
+            if (what) avec_push(q->arena, out, ((struct mark){v.t_ms[k], what, target_name(q->arena, tsdb_selection_labels(s, i))}));
+        }
+    }
+    return true;
+}
+
+static const char *up_change(double old, double now) {
+    return old == now ? NULL : now > 0 ? "up" : "down";
+}
+static const char *start_change(double old, double now) {
+    return now > old + 1 ? "restart" : NULL; /* some exporters compute the start from uptime: it trembles below a second */
+}
+
+static int by_time(const void *a, const void *b) {
+    const struct mark *x = a, *y = b;
+    return (x->t_ms > y->t_ms) - (x->t_ms < y->t_ms);
+}
+
+static bool put_marks(struct question *q, struct json_out *o, struct err *e) {
+    struct marks marks = {0};
+    if (q->up && !add_marks(q, q->up, up_change, &marks, e)) return false;
+    if (q->start && !add_marks(q, q->start, start_change, &marks, e)) return false;
+    if (marks.n) qsort(marks.p, marks.n, sizeof *marks.p, by_time);
+    json_put_key_c(o, "marks");
+    json_put_array(o);
+    for (size_t i = 0; i < marks.n; i++) {
+        json_put_object(o);
+        json_put_key_c(o, "t");
+        json_put_i64(o, marks.p[i].t_ms);
+        json_put_key_c(o, "kind");
+        json_put_string(o, str_c(marks.p[i].kind));
+        json_put_key_c(o, "name");
+        json_put_string(o, marks.p[i].name);
+        json_put_object_end(o);
+    }
+    json_put_array_end(o);
+    return true;
+}
+
+/* One histogram per class of severity, and one of everything: what is left over is "info". */
+static const struct severity_class {
+    str name;
+    double lo, hi;
+} classes[] = {{STR_INIT("error"), 17, 24}, {STR_INIT("warn"), 13, 16}, {STR_INIT("debug"), 1, 8}};
+
+static bool answer_strip(struct question *q, struct buf *out, struct err *e) {
+    int64_t step_ms = (q->to_ms - q->from_ms + q->n - 1) / q->n;
+    struct evscan scan = {.from_ns = q->from_ms * NS_PER_MS, .to_ns = q->to_ms * NS_PER_MS - 1, .any_order = true, .job = &q->job};
+    uint64_t *rest = arena_zalloc(q->arena, q->n * sizeof *rest);
+    if (!evdb_histogram(q->events, &scan, step_ms * NS_PER_MS, rest, q->n, e)) return false;
+    struct json_out o = {.buf = out};
+    json_put_object(&o);
+    json_put_key_c(&o, "from");
+    json_put_i64(&o, q->from_ms);
+    json_put_key_c(&o, "step");
+    json_put_i64(&o, step_ms);
+    for (size_t c = 0; c < ARRAY_N(classes); c++) {
+        struct filter f = {.op = FILTER_NUMBER_RANGE,
+                           .field = STR("severity_number"),
+                           .num_lo = classes[c].lo,
+                           .num_hi = classes[c].hi,
+                           .has_lo = true,
+                           .has_hi = true};
+        scan.filter = &f;
+        uint64_t *counts = arena_zalloc(q->arena, q->n * sizeof *counts);
+        if (!evdb_histogram(q->events, &scan, step_ms * NS_PER_MS, counts, q->n, e)) return false;
+        json_put_key(&o, classes[c].name);
+        json_put_array(&o);
+        for (unsigned i = 0; i < q->n; i++) {
+            json_put_u64(&o, counts[i]);
+            rest[i] -= MIN(rest[i], counts[i]);
+        }
+        json_put_array_end(&o);
+    }
+    json_put_key_c(&o, "info");
+    json_put_array(&o);
+    for (unsigned i = 0; i < q->n; i++) json_put_u64(&o, rest[i]);
+    json_put_array_end(&o);
+    if (!put_marks(q, &o, e)) return false;
+    json_put_object_end(&o);
+    return true;
+}
+
+static struct tsdb_selection *select_metric(struct app *app, str name, int64_t from_ms, int64_t to_ms) {
+    struct matcher m = {.op = MATCH_EQ, .name = LABEL_METRIC_NAME, .value = name};
+    struct tsdb_selection *s = NULL;
+    struct err e; /* too many series to mark: the strip is drawn without */
+    return tsdb_select(app->store->metrics, &m, 1, from_ms, to_ms, MARK_SERIES_MAX, &s, &e) ? s : NULL;
+}
+
+void ui_strip(void *arg, struct http_exchange *x) {
+    struct app *app = arg;
+    struct err e;
+    int64_t from_ms, to_ms;
+    uint64_t n = 200;
+    if (!window_params(x, &from_ms, &to_ms, &e)) {
+        ui_reply_error(x, &e);
+        return;
+    }
+    if (http_has_param(x, STR("n")) && (!str_u64(http_param(x, STR("n")), &n) || n == 0 || n > BUCKETS_MAX)) {
+        err_set(&e, ERR_INPUT, "parameter n: not a number of buckets between 1 and %d", BUCKETS_MAX);
+        ui_reply_error(x, &e);
+        return;
+    }
+    struct question *q = question_new(app, x, from_ms, to_ms);
+    q->answer = answer_strip;
+    q->n = (unsigned)n;
+    q->events = evdb_snapshot(app->store->events, EVENT_LOG, from_ms * NS_PER_MS, to_ms * NS_PER_MS - 1);
+    q->up = select_metric(app, STR("up"), from_ms, to_ms);
+    q->start = select_metric(app, STR("process_start_time_seconds"), from_ms, to_ms);
+    question_ask(app, q);
+}

@@ -1,0 +1,15 @@
+/* api/ui_data: the two questions of the page that no public API answers in one go. Both run in the pool over a frozen snapshot. Loop thread.
+ *
+ * GET /ui/api/strip?from=ms&to=ms&n=200[&q=lucene]
+ *   {"from":ms,"step":ms,"error":[n],"warn":[n],"info":[n],"debug":[n],"marks":[{"t":ms,"kind":"down","name":"job instance"}]}
+ *   logs per bucket by severity (OTLP number: error 17.., warn 13.., debug 1..8, info the rest and unknown); marks: a target that went down or came
+ *   back (`up`), a process that started anew (`process_start_time_seconds`).
+ * GET /ui/api/services?from=ms&to=ms
+ *   see red_put (api/red.h).
+ * Errors: {"error":"what"} with the status of the error. */
+#pragma once
+#include "api/app.h"
+
+void ui_strip(void *app, struct http_exchange *x);
+void ui_services(void *app, struct http_exchange *x);
+void ui_reply_error(struct http_exchange *x, const struct err *e);

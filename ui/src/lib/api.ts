@@ -1,0 +1,235 @@
+// The server's APIs, as this page uses them: Prometheus /api/v1, Elasticsearch _search, Jaeger /api, and /ui/api which exists for this page.
+
+export class ApiError extends Error {
+  constructor(message: string, readonly status: number) {
+    super(message);
+  }
+}
+export const isAbort = (e: unknown): boolean => e instanceof DOMException && e.name === 'AbortError';
+
+type Params = Record<string, string | number | null | undefined>;
+
+/** The message inside the error bodies of all three APIs. */
+function reason(body: any, status: number): string {
+  const es = body?.error;
+  if (typeof es === 'string') return es;
+  if (es?.root_cause?.[0]?.reason ?? es?.reason) return es?.root_cause?.[0]?.reason ?? es.reason;
+  return body?.errors?.[0]?.msg ?? body?.message ?? `the server answered ${status}`;
+}
+
+async function call<T>(url: string, init: RequestInit): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(url, init);
+  } catch (e) {
+    if (isAbort(e)) throw e;
+    throw new ApiError('the server does not answer', 0);
+  }
+  const text = await response.text();
+  let body: any;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    throw new ApiError(response.ok ? 'the answer is not JSON' : text.slice(0, 300) || `the server answered ${response.status}`, response.status);
+  }
+  if (!response.ok) throw new ApiError(reason(body, response.status), response.status);
+  return body;
+}
+
+export function get<T>(path: string, params: Params, signal: AbortSignal): Promise<T> {
+  const query = new URLSearchParams();
+  for (const [k, v] of Object.entries(params)) if (v !== null && v !== undefined && v !== '') query.set(k, String(v));
+  const text = query.toString();
+  return call<T>(text ? `${path}?${text}` : path, { signal });
+}
+
+// --- Prometheus
+
+export type Labels = Record<string, string>;
+export interface Series {
+  metric: Labels;
+  values: [number, string][];
+}
+export interface Instant {
+  resultType: 'vector' | 'scalar' | 'string' | 'matrix';
+  result: any;
+}
+interface PromReply<T> {
+  data: T;
+  warnings?: string[];
+  infos?: string[];
+}
+
+const prom = <T>(path: string, params: Params, signal: AbortSignal) => get<PromReply<T>>('/api/v1/' + path, params, signal);
+
+export interface RangeResult {
+  series: Series[];
+  notes: string[];
+}
+
+export async function queryRange(query: string, a: number, z: number, step: number, signal: AbortSignal): Promise<RangeResult> {
+  const start = Math.ceil(a / 1e3 / step) * step;
+  const r = await prom<{ result: Series[] }>('query_range', { query, start, end: Math.max(start, z / 1e3), step }, signal);
+  return { series: r.data.result, notes: [...(r.warnings ?? []), ...(r.infos ?? [])] };
+}
+
+export const queryInstant = async (query: string, at: number, signal: AbortSignal): Promise<Instant> =>
+  (await prom<Instant>('query', { query, time: at / 1e3 }, signal)).data;
+
+/** Label sets and values of a vector; other results give none. */
+export async function queryVector(query: string, at: number, signal: AbortSignal): Promise<{ metric: Labels; value: number }[]> {
+  const r = await queryInstant(query, at, signal);
+  return r.resultType === 'vector' ? r.result.map((x: { metric: Labels; value: [number, string] }) => ({ metric: x.metric, value: Number(x.value[1]) })) : [];
+}
+
+export const labelValues = async (name: string, a: number, z: number, signal: AbortSignal): Promise<string[]> =>
+  (await prom<string[]>(`label/${name}/values`, { start: a / 1e3, end: z / 1e3 }, signal)).data;
+
+export interface Meta {
+  type: string;
+  help: string;
+  unit: string;
+}
+export const metadata = async (signal: AbortSignal): Promise<Record<string, Meta[]>> => (await prom<Record<string, Meta[]>>('metadata', {}, signal)).data;
+
+export interface Target {
+  labels: Labels;
+  scrapePool: string;
+  scrapeUrl: string;
+  lastError: string;
+  lastScrape: string;
+  lastScrapeDuration: number;
+  health: string;
+}
+export const targets = async (signal: AbortSignal): Promise<Target[]> =>
+  (await prom<{ activeTargets: Target[] }>('targets', { state: 'active' }, signal)).data.activeTargets;
+
+// --- Elasticsearch
+
+export interface Hit {
+  _id: string;
+  _index: string;
+  _source: Record<string, unknown>;
+  sort?: (number | string)[];
+}
+export interface SearchReply {
+  took: number;
+  hits: { total: { value: number; relation: string }; hits: Hit[] };
+  aggregations?: Record<string, any>;
+}
+
+/** The filter of a window and a Lucene query, in Elasticsearch's language. */
+export const logFilter = (q: string, a: number, z: number) => ({
+  bool: {
+    filter: [
+      { range: { '@timestamp': { gte: a, lte: z, format: 'epoch_millis' } } },
+      ...(q.trim() ? [{ query_string: { query: q, analyze_wildcard: true, default_operator: 'AND' } }] : []),
+    ],
+  },
+});
+
+export const searchLogs = (body: object, signal: AbortSignal): Promise<SearchReply> =>
+  call('/_search?ignore_unavailable=true', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal });
+
+export async function logFields(signal: AbortSignal): Promise<string[]> {
+  const r = await get<{ fields: Record<string, Record<string, { aggregatable: boolean }>> }>('/_field_caps', { fields: '*' }, signal);
+  return Object.keys(r.fields).filter((f) => !f.startsWith('_') && !f.endsWith('.keyword')).sort();
+}
+
+// --- Jaeger
+
+export interface Tag {
+  key: string;
+  type?: string;
+  value: unknown;
+}
+export interface JaegerSpan {
+  traceID: string;
+  spanID: string;
+  operationName: string;
+  references: { refType: string; traceID: string; spanID: string }[];
+  startTime: number; // µs
+  duration: number; // µs
+  tags: Tag[];
+  logs: { timestamp: number; fields: Tag[] }[];
+  processID: string;
+  warnings?: string[] | null;
+}
+export interface JaegerTrace {
+  traceID: string;
+  spans: JaegerSpan[];
+  processes: Record<string, { serviceName: string; tags: Tag[] }>;
+}
+
+const jaeger = async <T>(path: string, params: Params, signal: AbortSignal): Promise<T> => (await get<{ data: T }>('/api/' + path, params, signal)).data;
+
+export const services = async (signal: AbortSignal): Promise<string[]> => ((await jaeger<string[] | null>('services', {}, signal)) ?? []).sort();
+export const operations = async (service: string, signal: AbortSignal): Promise<string[]> =>
+  (await jaeger<string[] | null>(`services/${encodeURIComponent(service)}/operations`, {}, signal)) ?? [];
+export const findTraces = async (params: Params, signal: AbortSignal): Promise<JaegerTrace[]> => (await jaeger<JaegerTrace[] | null>('traces', params, signal)) ?? [];
+export const getTrace = async (id: string, signal: AbortSignal): Promise<JaegerTrace | null> => (await jaeger<JaegerTrace[] | null>('traces/' + id, {}, signal))?.[0] ?? null;
+
+// --- this page's own; times in ms, columns as arrays
+
+export interface Strip {
+  from: number;
+  step: number;
+  error: number[];
+  warn: number[];
+  info: number[];
+  debug: number[];
+  marks: { t: number; kind: 'up' | 'down' | 'restart'; name: string }[];
+}
+export const strip = (a: number, z: number, n: number, q: string, signal: AbortSignal): Promise<Strip> =>
+  get('/ui/api/strip', { from: Math.round(a), to: Math.round(z), n, q }, signal);
+
+export interface ServiceRow {
+  service: string;
+  count: number;
+  errors: number;
+  p50: number; // ms
+  p99: number;
+  rate_points: number[]; // spans/s
+  error_points: number[]; // share
+  p99_points: (number | null)[];
+}
+export interface Services {
+  from: number;
+  step: number;
+  services: ServiceRow[];
+  omitted: number;
+}
+export const serviceRows = (a: number, z: number, signal: AbortSignal): Promise<Services> => get('/ui/api/services', { from: Math.round(a), to: Math.round(z) }, signal);
+
+export interface Flow {
+  received: number;
+  stored: number;
+  rejected: number;
+  dropped: number;
+}
+export interface EventStats extends Flow {
+  truncated_values: number;
+  head_events: number;
+  head_bytes: number;
+  parts: number;
+  part_bytes: number;
+  part_events: number;
+  damaged_blocks: number;
+  min_ms: number;
+  max_ms: number;
+}
+export interface Status {
+  version: string;
+  now_ms: number;
+  start_ms: number;
+  process: { pid: number; rss_bytes: number; cpu_ms: number; threads: number; open_fds: number; cores: number };
+  metrics: Flow & Record<string, number>;
+  logs: EventStats;
+  spans: EventStats;
+  wal: Record<string, number> | null;
+  disk_full: boolean;
+  http: Record<string, number>;
+  pool: Record<'query' | 'background', { queued: number; running: number; done: number; refused: number }>;
+  settings: Record<string, unknown>;
+}
+export const status = (signal: AbortSignal): Promise<Status> => get('/ui/api/status', {}, signal);
