@@ -29,7 +29,7 @@ struct app {
 };
 
 /* One table per file of api/; cmd/serve puts them together. */
-extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], otlp_routes[], ui_routes[], admin_routes[];
+extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], otlp_routes[], push_routes[], ui_routes[], admin_routes[];
 
 /* Door kinds (http_route.doors bits). */
 enum { DOOR_MAIN = 1, DOOR_ELASTIC = 2, DOOR_JAEGER = 4, DOOR_OTLP = 8, DOOR_COLLECTOR = 16, DOOR_ZIPKIN = 32 };

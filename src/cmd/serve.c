@@ -1,0 +1,388 @@
+/* cmd/serve: everything in one process. The only place where the parts are wired together: options -> loop, pool, store, doors, collectors. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "api/app.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "cmd/options.h"
+#include "cmd/self_metrics.h"
+#include "ingest/host.h"
+#include "ingest/jaeger_udp.h"
+#include "ingest/scrape.h"
+#include "ingest/self.h"
+#include "ingest/tail.h"
+#include "net/http_client.h"
+
+struct serve {
+    struct options options;
+    struct loop *loop;
+    struct pool *pool;
+    struct store *store;
+    struct http_server *http;
+    struct http_client *client;
+    struct scraper *scraper;
+    struct tail *tail;
+    struct self *self;
+    struct jaeger_udp *udp[3];
+    struct timer *tick;
+    struct app app;
+    int64_t start_ms;
+};
+
+/* --- doors */
+
+static const struct {
+    const char *option; /* for messages */
+    size_t offset;      /* str in struct options */
+    unsigned kind;
+} http_doors[] = {
+    {"door.elastic", offsetof(struct options, door_elastic), DOOR_ELASTIC},
+    {"door.jaeger", offsetof(struct options, door_jaeger), DOOR_JAEGER},
+    {"door.otlp-http", offsetof(struct options, door_otlp_http), DOOR_OTLP},
+    {"door.collector", offsetof(struct options, door_collector), DOOR_COLLECTOR},
+    {"door.zipkin", offsetof(struct options, door_zipkin), DOOR_ZIPKIN},
+};
+
+static const struct {
+    const char *option, *name;
+    size_t offset;
+} udp_doors[] = {
+    {"door.udp-compact", "udp-compact", offsetof(struct options, door_udp_compact)},
+    {"door.udp-binary", "udp-binary", offsetof(struct options, door_udp_binary)},
+    {"door.udp-zipkin", "udp-zipkin", offsetof(struct options, door_udp_zipkin)},
+};
+
+static const struct http_route *const route_tables[] = {admin_routes,  otlp_routes,    push_routes, prometheus_routes,
+                                                        jaeger_routes, elastic_routes, ui_routes};
+
+static str door_address(const struct options *o, size_t offset) {
+    return *(const str *)((const char *)o + offset);
+}
+
+/* A native door that is taken is a warning; the one listener is not optional. */
+static bool open_doors(struct serve *s, struct err *e) {
+    if (!http_server_listen(s->http, "main", DOOR_MAIN, s->options.listen, e)) return err_wrap(e, "--listen");
+    if (!s->options.doors) return true;
+    struct err reason;
+    for (size_t i = 0; i < ARRAY_N(http_doors); i++) {
+        str address = door_address(&s->options, http_doors[i].offset);
+        if (door_is_off(address)) continue;
+        if (!http_server_listen(s->http, http_doors[i].option + 5, http_doors[i].kind, address, &reason))
+            log_warn("serve", "door not open: %s: %s (move it with --%s HOST:PORT, or off)", http_doors[i].option, reason.msg, http_doors[i].option);
+    }
+    for (size_t i = 0; i < ARRAY_N(udp_doors); i++) {
+        str address = door_address(&s->options, udp_doors[i].offset);
+        if (door_is_off(address)) continue;
+        if (!jaeger_udp_open(s->loop, udp_doors[i].name, address, s->options.udp_buffer_bytes, &s->store->sink, &s->udp[i], &reason))
+            log_warn("serve", "door not open: %s: %s (move it with --%s HOST:PORT, or off)", udp_doors[i].option, reason.msg, udp_doors[i].option);
+    }
+    return true;
+}
+
+/* --- what binnacle says of itself */
+
+enum { MORE_ROWS = 64 };
+
+static size_t udp_rows(const struct serve *s, struct gauge_row *rows) {
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } columns[] = {
+        {"binnacle_udp_packets_total", "UDP packets received.", offsetof(struct jaeger_udp_stats, packets)},
+        {"binnacle_udp_spans_total", "Spans decoded from UDP packets.", offsetof(struct jaeger_udp_stats, spans)},
+        {"binnacle_udp_decode_errors_total", "UDP packets that could not be decoded.", offsetof(struct jaeger_udp_stats, decode_errors)},
+        {"binnacle_udp_kernel_drops_total", "UDP packets the kernel dropped because the receive buffer was full.",
+         offsetof(struct jaeger_udp_stats, kernel_drops)},
+    };
+    static const char *const labels[] = {"{door=\"udp-compact\"}", "{door=\"udp-binary\"}", "{door=\"udp-zipkin\"}"};
+    size_t n = 0;
+    for (size_t c = 0; c < ARRAY_N(columns); c++) {
+        for (size_t i = 0; i < ARRAY_N(s->udp); i++) {
+            if (!s->udp[i]) continue;
+            struct jaeger_udp_stats stats;
+            jaeger_udp_stats(s->udp[i], &stats);
+            uint64_t v;
+            memcpy(&v, (const char *)&stats + columns[c].offset, sizeof v);
+            rows[n++] = (struct gauge_row){columns[c].name, "counter", columns[c].help, labels[i], (double)v};
+        }
+    }
+    return n;
+}
+
+static void own_page(void *arg, struct buf *page) {
+    const struct serve *s = arg;
+    struct gauge_row rows[MORE_ROWS];
+    size_t n = udp_rows(s, rows);
+    if (s->scraper) {
+        struct scraper_stats t;
+        scraper_stats(s->scraper, &t);
+        rows[n++] = (struct gauge_row){"binnacle_scrapes_total", "counter", "Scrapes done.", "", (double)t.scrapes};
+        rows[n++] = (struct gauge_row){"binnacle_scrapes_failed_total", "counter", "Scrapes that failed.", "", (double)t.failed};
+    }
+    if (s->tail) {
+        struct tail_stats t;
+        tail_stats(s->tail, &t);
+        rows[n++] = (struct gauge_row){"binnacle_tail_files", "gauge", "Log files followed.", "", (double)t.files};
+        rows[n++] = (struct gauge_row){"binnacle_tail_lines_total", "counter", "Log lines read from files.", "", (double)t.lines};
+        rows[n++] = (struct gauge_row){"binnacle_tail_bytes_total", "counter", "Bytes read from log files.", "", (double)t.bytes};
+        rows[n++] = (struct gauge_row){"binnacle_tail_cut_lines_total", "counter", "Log lines cut at tail.line-bytes.", "", (double)t.cut_lines};
+        rows[n++] = (struct gauge_row){"binnacle_tail_retries_total", "counter", "Reads repeated because the store refused.", "", (double)t.retries};
+    }
+    rows[n++] = (struct gauge_row){"binnacle_self_dropped_total", "counter", "Own log lines and spans dropped.", "",
+                                   s->self ? (double)self_dropped(s->self) : 0};
+    assert(n <= MORE_ROWS);
+    const struct self_sources sources = {s->store, s->http, s->pool, s->start_ms};
+    self_metrics_put(&sources, rows, n, page);
+}
+
+static void host_page(void *arg, struct buf *page) {
+    const struct serve *s = arg;
+    host_collect(s->options.host_procfs, page);
+}
+
+static void config_yaml(void *arg, struct buf *out) {
+    options_put_yaml(&((struct serve *)arg)->options, out);
+}
+static void flags_json(void *arg, struct buf *out) {
+    options_put_json(&((struct serve *)arg)->options, out);
+}
+
+/* Doors that speak Elasticsearch or Jaeger get the server's own errors (404, 413...) in that form; every other caller plain text. */
+static bool error_body(void *app, const struct http_exchange *x, int status, str reason, struct buf *out, str *content_type) {
+    (void)app, (void)x, (void)status, (void)reason, (void)out, (void)content_type;
+    return false;
+}
+
+static void observe(void *arg, const struct http_exchange *x, const struct http_route *route, int status, size_t reply_bytes, int64_t duration_ns) {
+    struct serve *s = CONTAINER_OF((struct app *)arg, struct serve, app);
+    if (!s->self) return;
+    static const struct {
+        enum http_method method;
+        const char *name;
+    } methods[] = {{HTTP_GET, "GET"},       {HTTP_HEAD, "HEAD"},       {HTTP_POST, "POST"},  {HTTP_PUT, "PUT"},
+                   {HTTP_DELETE, "DELETE"}, {HTTP_OPTIONS, "OPTIONS"}, {HTTP_PATCH, "PATCH"}};
+    const char *method = "?";
+    for (size_t i = 0; i < ARRAY_N(methods); i++)
+        if (methods[i].method == x->method) method = methods[i].name;
+    char name[160];
+    snprintf(name, sizeof name, "%s %s", method, route ? route->pattern : "(no route)");
+    const struct self_request r = {.name = str_c(name),
+                                   .target = x->path,
+                                   .peer = x->peer,
+                                   .door = str_c(x->door ? x->door->name : ""),
+                                   .trace_hi = x->trace_hi,
+                                   .trace_lo = x->trace_lo,
+                                   .span_id = x->span_id,
+                                   .parent_span_id = x->parent_span_id,
+                                   .start_ns = x->start_ns,
+                                   .duration_ns = duration_ns,
+                                   .status = status,
+                                   .request_bytes = x->wire_body_bytes,
+                                   .reply_bytes = reply_bytes};
+    self_add_request(s->self, &r);
+}
+
+/* --- collectors */
+
+static bool add_target(struct serve *s, const struct scrape_config *c, str target, struct err *e) {
+    struct arena *a = s->options.arena;
+    bool is_url = str_find(target, STR("://")) != STR_NONE;
+    size_t label_n = c->labels ? c->labels->n : 0;
+    struct label *extra = arena_new_n(a, struct label, label_n);
+    for (size_t i = 0; i < label_n; i++) extra[i] = (struct label){c->labels->pairs[i].key, c->labels->pairs[i].value.scalar};
+    str path = c->metrics_path.n && c->metrics_path.p[0] == '/' ? str_from(c->metrics_path, 1) : c->metrics_path;
+    const struct scrape_settings settings = {
+        .job = c->job_name,
+        .url = is_url ? target : arena_printf(a, "%" STR_F "://%" STR_F "/%" STR_F, STR_A(c->scheme), STR_A(target), STR_A(path)),
+        .extra = {extra, label_n},
+        .interval_ms = c->interval_ms ? c->interval_ms : s->options.scrape_interval_ms,
+        .timeout_ms = c->timeout_ms ? c->timeout_ms : s->options.scrape_timeout_ms,
+        .honor_labels = c->honor_labels,
+        .honor_timestamps = c->honor_timestamps,
+    };
+    return scraper_add(s->scraper, &settings, e);
+}
+
+static bool add_targets(struct serve *s, struct err *e) {
+    struct options *o = &s->options;
+    char host[256] = "localhost";
+    if (gethostname(host, sizeof host - 1) != 0) strcpy(host, "localhost");
+    struct scrape_settings inner = {.instance = str_c(host), .interval_ms = o->scrape_interval_ms, .timeout_ms = o->scrape_timeout_ms, .page_arg = s};
+    if (o->host) {
+        inner.job = STR("node");
+        inner.page = host_page;
+        if (!scraper_add(s->scraper, &inner, e)) return false;
+        inner.job = STR("binnacle");
+        inner.page = NULL;
+        inner.loop_page = own_page;
+        if (!scraper_add(s->scraper, &inner, e)) return false;
+    }
+    const struct scrape_config plain = {.job_name = STR("static"), .scheme = STR("http"), .metrics_path = STR("/metrics"), .honor_timestamps = true};
+    for (size_t i = 0; i < o->scrape_targets.n; i++)
+        if (!add_target(s, &plain, o->scrape_targets.p[i], e)) return false;
+    for (size_t i = 0; i < o->scrape_config_n; i++)
+        for (size_t t = 0; t < o->scrape_configs[i].targets.n; t++)
+            if (!add_target(s, &o->scrape_configs[i], o->scrape_configs[i].targets.p[t], e)) return false;
+    return true;
+}
+
+static bool start_tail(struct serve *s, struct err *e) {
+    if (!s->options.tail) return true;
+    const struct tail_settings t = {
+        .globs = s->options.tail_files.p,
+        .glob_n = s->options.tail_files.n,
+        .from_start = s->options.tail_from_start,
+        .line_bytes_max = s->options.tail_line_bytes,
+        .state_path = arena_cstr(s->options.arena, arena_printf(s->options.arena, "%" STR_F "/tail.offsets", STR_A(s->options.data))),
+    };
+    return tail_new(s->loop, &s->store->sink, &t, &s->tail, e);
+}
+
+/* --- life */
+
+static void tick(void *arg) {
+    struct serve *s = arg;
+    store_tick(s->store, clock_wall_ms());
+}
+
+static void on_stop(void *arg, int signo) {
+    struct serve *s = arg;
+    log_info("serve", "stopping on %s", signo == SIGINT ? "SIGINT" : "SIGTERM");
+    loop_stop(s->loop);
+}
+
+static bool open_store(struct serve *s, struct err *e) {
+    const struct options *o = &s->options;
+    const struct store_options so = {
+        .vfs = vfs_real(),
+        .dir = arena_cstr(o->arena, o->data),
+        .disk_free_min_bytes = o->disk_free_min_bytes,
+        .wal = {.window_ms = (unsigned)o->wal_window_ms,
+                .no_sync = !o->wal_sync,
+                .segment_bytes = o->wal_segment_bytes,
+                .queue_bytes_max = o->wal_queue_bytes},
+        .metrics = {.series_max = o->series_max,
+                    .labels_per_series_max = (unsigned)o->labels_max,
+                    .label_value_bytes_max = o->label_value_bytes,
+                    .out_of_order_ms = o->out_of_order_ms,
+                    .retention_ms = o->retention_metrics_ms,
+                    .retention_bytes = o->retention_metrics_bytes,
+                    .seal_age_ms = o->seal_age_ms,
+                    .head_bytes_max = o->metrics_head_bytes},
+        .events = {.retention_ms = {[EVENT_LOG] = o->retention_logs_ms, [EVENT_SPAN] = o->retention_traces_ms},
+                   .retention_bytes = {[EVENT_LOG] = o->retention_logs_bytes, [EVENT_SPAN] = o->retention_traces_bytes},
+                   .head_bytes_max = o->events_head_bytes,
+                   .seal_age_ms = o->seal_age_ms,
+                   .attrs_max = (unsigned)o->attrs_max,
+                   .value_bytes_max = o->value_bytes},
+    };
+    if (!store_open(s->loop, s->pool, &so, &s->store, e)) return false;
+    const struct wal_replay_stats *r = &s->store->replay;
+    if (r->frames) log_info("serve", "replayed the WAL frames=%llu bytes=%llu", (unsigned long long)r->frames, (unsigned long long)r->bytes);
+    if (r->damaged_frames)
+        log_warn("serve", "damage in the WAL frames=%llu first=\"%s\"", (unsigned long long)r->damaged_frames, r->first_damage.msg);
+    return true;
+}
+
+static void open_http(struct serve *s) {
+    const struct options *o = &s->options;
+    s->app = (struct app){.loop = s->loop,
+                          .pool = s->pool,
+                          .store = s->store,
+                          .start_ms = s->start_ms,
+                          .query_timeout_ms = o->query_timeout_ms,
+                          .lookback_ms = o->query_lookback_ms,
+                          .query_samples_max = o->query_samples,
+                          .query_bytes_max = o->query_bytes,
+                          .buckets_max = o->query_buckets,
+                          .targets = scraper_targets,
+                          .targets_arg = s->scraper,
+                          .self_metrics = own_page,
+                          .self_metrics_arg = s,
+                          .config_yaml = config_yaml,
+                          .flags_json = flags_json,
+                          .config_arg = s};
+    const struct http_server_config c = {
+        .tables = route_tables,
+        .table_n = ARRAY_N(route_tables),
+        .app = &s->app,
+        .limits = {.body_bytes = o->http_body_bytes,
+                   .decoded_body_bytes = o->http_decoded_bytes,
+                   .header_bytes = o->http_header_bytes,
+                   .connections = (unsigned)o->http_connections,
+                   .idle_timeout_s = (unsigned)(o->http_idle_ms / MS_PER_S),
+                   .in_flight_body_bytes = o->http_in_flight_bytes},
+        .observe = observe,
+        .error_body = error_body,
+    };
+    s->http = http_server_new(s->loop, &c);
+    s->app.http = s->http;
+}
+
+static bool start(struct serve *s, struct err *e) {
+    const struct options *o = &s->options;
+    unsigned threads = o->threads ? (unsigned)MIN(o->threads, (uint64_t)256) : (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
+    s->loop = loop_new();
+    loop_own_thread();
+    s->pool = pool_new(s->loop, threads, o->queue);
+    if (!open_store(s, e)) return false;
+    s->client = http_client_new(s->loop);
+    s->scraper = scraper_new(s->loop, s->pool, s->client, &s->store->sink, o->scrape_body_bytes);
+    open_http(s);
+    s->self = self_new(s->loop, &s->store->sink, o->self_logs, o->self_traces);
+    if (!open_doors(s, e) || !add_targets(s, e) || !start_tail(s, e)) return false;
+    s->tick = timer_start(s->loop, 1000, 1000, tick, s);
+    loop_on_signal(s->loop, SIGINT, on_stop, s);
+    loop_on_signal(s->loop, SIGTERM, on_stop, s);
+    return true;
+}
+
+/* Sources first, then what they feed. Every part accepts NULL. */
+static void stop(struct serve *s) {
+    timer_free(s->tick);
+    tail_free(s->tail);
+    for (size_t i = 0; i < ARRAY_N(s->udp); i++) jaeger_udp_free(s->udp[i]);
+    if (s->http) http_server_free(s->http);
+    if (s->pool) pool_free(s->pool);
+    scraper_free(s->scraper);
+    if (s->client) http_client_free(s->client);
+    self_free(s->self);
+    if (s->store) store_close(s->store);
+    if (s->loop) loop_free(s->loop);
+}
+
+int cmd_serve(int argc, char **argv) {
+    struct serve s = {.start_ms = clock_wall_ms()};
+    enum options_action action;
+    struct err e;
+    AUTO(arena_free) struct arena *a = arena_new(16 << 10);
+    signal(SIGPIPE, SIG_IGN);
+    if (!options_read(argc, argv, a, &s.options, &action, &e)) {
+        fprintf(stderr, "binnacle: %s\n", e.msg);
+        return err_exit_code(e.code);
+    }
+    if (action == OPTIONS_EXIT_OK) return 0;
+    enum log_level level;
+    if (!log_level_parse(s.options.log_level, &level)) {
+        fprintf(stderr, "binnacle: log.level: \"%" STR_F "\" is none of debug, info, warn, error\n", STR_A(s.options.log_level));
+        return err_exit_code(ERR_INPUT);
+    }
+    log_set_level(level);
+    bool ok = start(&s, &e);
+    if (ok) {
+        log_info("serve", "ready: http://%" STR_F "/ data=%" STR_F " version=" BN_VERSION, STR_A(s.options.listen), STR_A(s.options.data));
+        loop_run(s.loop);
+    } else {
+        log_set_tap(NULL, NULL);
+        fprintf(stderr, "binnacle: %s\n", e.msg);
+    }
+    stop(&s);
+    return ok ? 0 : err_exit_code(e.code);
+}

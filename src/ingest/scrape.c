@@ -1,0 +1,298 @@
+#include "ingest/scrape.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/vec.h"
+#include "codec/num.h"
+#include "wire/prom_text.h"
+
+static const char ACCEPT[] =
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+
+struct target {
+    struct scraper *scraper;
+    struct arena *arena; /* the settings below */
+    struct scrape_settings settings;
+    struct labels labels;
+    struct timer *timer;
+    struct http_request *request; /* in flight, or NULL */
+    struct scrape_job *job;       /* in flight (fetch, then parse), or NULL */
+    int64_t last_scrape_ms, last_duration_ns;
+    bool scraped, up;
+    char last_error[sizeof((struct err *)0)->msg];
+};
+
+struct scraper {
+    struct loop *loop;
+    struct pool *pool;
+    struct http_client *client;
+    struct sink *sink;
+    size_t body_bytes_max;
+    VEC(struct target *) targets;
+    struct scraper_stats stats;
+    uint64_t jobs; /* in the pool; scraper_free waits for none: pool_free runs them out first */
+};
+
+/* Page -> batch in the pool. */
+struct scrape_job {
+    struct job job;
+    struct target *target; /* NULL: the scraper went away */
+    int64_t t_ms, began_ns;
+    struct buf page;
+    bool openmetrics;
+    struct err err; /* of the fetch: nothing to parse */
+    struct metric_batch *batch;
+};
+
+/* The scrape's own series come in a batch of their own, so that they are not part of what the target lists. */
+struct scrape_report {
+    struct target *target;
+    int64_t t_ms;
+    double seconds;
+    size_t samples;
+    bool up;
+};
+
+static void parse_page(struct job *j) {
+    struct scrape_job *s = CONTAINER_OF(j, struct scrape_job, job);
+    const struct target *t = s->target;
+    if (t->settings.page) t->settings.page(t->settings.page_arg, &s->page);
+    struct metric_batch *b = metric_batch_new(64 << 10);
+    const struct prom_text_options o = {.target = t->labels,
+                                        .default_t_ms = s->t_ms,
+                                        .honor_labels = t->settings.honor_labels,
+                                        .honor_timestamps = t->settings.honor_timestamps,
+                                        .openmetrics = s->openmetrics};
+    if (s->err.code == ERR_NONE && !prom_text_parse(arena_str(b->arena, buf_str(&s->page)), &o, b, &s->err)) {
+        metric_batch_free(b);
+        b = metric_batch_new(1024);
+    }
+    b->target = labels_copy(b->arena, t->labels);
+    b->whole_target = true;
+    b->whole_t_ms = s->t_ms;
+    s->batch = b;
+}
+
+static void push_report(struct scrape_report *r, size_t created) {
+    struct target *t = r->target;
+    struct metric_batch *b = metric_batch_new(1024);
+    AUTO(buf_done) struct buf text = {0};
+    const struct {
+        const char *name;
+        double value;
+    } rows[] = {
+        {"up", r->up},
+        {"scrape_duration_seconds", r->seconds},
+        {"scrape_samples_scraped", (double)r->samples},
+        {"scrape_samples_post_metric_relabeling", (double)r->samples},
+        {"scrape_series_added", (double)created},
+    };
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        buf_printf(&text, "%s ", rows[i].name);
+        num_put_double(&text, rows[i].value);
+        buf_char(&text, '\n');
+    }
+    struct err e;
+    const struct prom_text_options o = {.target = t->labels, .default_t_ms = r->t_ms};
+    bool parsed = prom_text_parse(arena_str(b->arena, buf_str(&text)), &o, b, &e);
+    assert(parsed);
+    b->target = labels_copy(b->arena, t->labels);
+    t->scraper->sink->push_metrics(t->scraper->sink, b, NULL, NULL);
+}
+
+static void page_stored(void *arg, const struct push_result *result) {
+    struct scrape_report *r = arg;
+    if (r->target && result->rejected + result->dropped > 0 && r->target->last_error[0] == 0)
+        snprintf(r->target->last_error, sizeof r->target->last_error, "%zu samples not stored: %s", result->rejected + result->dropped,
+                 result->err.msg);
+    push_report(r, result->created);
+    free(r);
+}
+
+static void page_parsed(struct job *j) {
+    struct scrape_job *s = CONTAINER_OF(j, struct scrape_job, job);
+    struct target *t = s->target;
+    struct scraper *scraper = t->scraper;
+    scraper->jobs--;
+    t->job = NULL;
+    bool up = s->err.code == ERR_NONE;
+    t->last_duration_ns = clock_mono_ns() - s->began_ns;
+    t->last_scrape_ms = s->t_ms;
+    t->scraped = true;
+    if (t->up != up || (!up && t->last_error[0] == 0)) {
+        if (!up)
+            log_warn("scrape", "target down job=%" STR_F " url=%" STR_F " error=\"%s\"", STR_A(t->settings.job), STR_A(t->settings.url), s->err.msg);
+    }
+    t->up = up;
+    snprintf(t->last_error, sizeof t->last_error, "%s", up ? "" : s->err.msg);
+    scraper->stats.scrapes++;
+    scraper->stats.failed += !up;
+    scraper->stats.samples += s->batch->sample_n;
+    struct scrape_report *r = mem_alloc(sizeof *r);
+    *r = (struct scrape_report){t, s->t_ms, (double)t->last_duration_ns / 1e9, s->batch->sample_n, up};
+    scraper->sink->push_metrics(scraper->sink, TAKE(s->batch), page_stored, r);
+    buf_done(&s->page);
+    free(s);
+}
+
+/* Takes the page. */
+static void submit(struct target *t, struct scrape_job *s) {
+    struct err e;
+    s->job.run = parse_page;
+    s->job.done = page_parsed;
+    t->scraper->jobs++;
+    if (pool_submit(t->scraper->pool, LANE_BACKGROUND, &s->job, &e)) return;
+    s->err = e;
+    parse_page(&s->job); /* only makes the empty batch */
+    page_parsed(&s->job);
+}
+
+static struct scrape_job *scrape_job_new(struct target *t) {
+    struct scrape_job *s = mem_zalloc(sizeof *s);
+    s->target = t;
+    s->t_ms = clock_wall_ms();
+    s->began_ns = clock_mono_ns();
+    t->job = s;
+    return s;
+}
+
+static void fetched(void *arg, const struct http_call_result *r) {
+    struct scrape_job *s = arg;
+    struct target *t = s->target;
+    t->request = NULL;
+    s->err = r->err;
+    if (r->status && r->status != 200) err_set(&s->err, ERR_IO, "server returned HTTP status %d", r->status);
+    s->openmetrics = str_starts(r->content_type, STR("application/openmetrics-text"));
+    if (s->err.code == ERR_NONE) buf_add(&s->page, r->body);
+    submit(t, s);
+}
+
+static void scrape_now(void *arg) {
+    struct target *t = arg;
+    if (t->job) return; /* still busy: this interval is lost, as with Prometheus */
+    struct scrape_job *s = scrape_job_new(t);
+    if (t->settings.url.n == 0) {
+        if (t->settings.loop_page) t->settings.loop_page(t->settings.page_arg, &s->page);
+        submit(t, s);
+        return;
+    }
+    char timeout[32];
+    snprintf(timeout, sizeof timeout, "%.3f", (double)t->settings.timeout_ms / 1e3);
+    const struct http_call_header headers[] = {
+        {STR("Accept"), STR(ACCEPT)}, {STR("User-Agent"), STR("binnacle/" BN_VERSION)}, {STR("X-Prometheus-Scrape-Timeout-Seconds"), str_c(timeout)}};
+    const struct http_call call = {.url = t->settings.url,
+                                   .method = STR("GET"),
+                                   .headers = headers,
+                                   .header_n = ARRAY_N(headers),
+                                   .timeout_ms = t->settings.timeout_ms,
+                                   .max_body_bytes = t->scraper->body_bytes_max,
+                                   .follow_redirects = true};
+    t->request = http_client_send(t->scraper->client, &call, fetched, s);
+}
+
+static void first_scrape(void *arg) {
+    struct target *t = arg;
+    timer_free(t->timer);
+    t->timer = timer_start(t->scraper->loop, (uint64_t)t->settings.interval_ms, (uint64_t)t->settings.interval_ms, scrape_now, t);
+    scrape_now(t);
+}
+
+struct scraper *scraper_new(struct loop *l, struct pool *pool, struct http_client *client, struct sink *sink, size_t body_bytes_max) {
+    struct scraper *s = mem_zalloc(sizeof *s);
+    s->loop = l;
+    s->pool = pool;
+    s->client = client;
+    s->sink = sink;
+    s->body_bytes_max = body_bytes_max;
+    return s;
+}
+
+/* "http://host:port/path" -> host:port; the port defaults by scheme, as Prometheus' __address__ would have it. */
+static bool url_instance(str url, struct arena *a, str *out, struct err *e) {
+    bool tls = str_starts(url, STR("https://"));
+    if (!tls && !str_starts(url, STR("http://")))
+        return err_set(e, ERR_INPUT, "not a URL of a target: \"%" STR_F "\" (http://host:port/path)", STR_A(url));
+    str rest = str_from(url, tls ? 8 : 7), host;
+    str_cut(&rest, '/', &host);
+    if (host.n == 0) return err_set(e, ERR_INPUT, "no host in \"%" STR_F "\"", STR_A(url));
+    bool has_port = str_find_char(host, ':') != STR_NONE && host.p[host.n - 1] != ']';
+    *out = has_port ? host : arena_printf(a, "%" STR_F ":%s", STR_A(host), tls ? "443" : "80");
+    return true;
+}
+
+bool scraper_add(struct scraper *s, const struct scrape_settings *settings, struct err *e) {
+    assert_loop_thread();
+    struct arena *a = arena_new(1024);
+    struct target *t = arena_one(a, struct target);
+    t->arena = a;
+    t->scraper = s;
+    t->settings = *settings;
+    t->settings.job = arena_str(a, settings->job);
+    t->settings.url = arena_str(a, settings->url);
+    str instance = settings->instance;
+    if (instance.n == 0 && !url_instance(t->settings.url, a, &instance, e)) return arena_free(a), false;
+    size_t n = settings->extra.n + 2;
+    struct label *l = arena_new_n(a, struct label, n);
+    for (size_t i = 0; i < settings->extra.n; i++) l[i] = settings->extra.l[i];
+    l[n - 2] = (struct label){STR("instance"), instance};
+    l[n - 1] = (struct label){STR("job"), settings->job};
+    if (!labels_sort(l, &n, e)) return arena_free(a), false;
+    t->labels = labels_copy(a, (struct labels){l, n});
+    t->settings.instance = labels_get(t->labels, STR("instance"));
+    vec_push(&s->targets, t);
+    uint64_t spread = settings->url.n ? hash_str(settings->url) % (uint64_t)MIN(settings->interval_ms, 1000) : 0;
+    t->timer = timer_start(s->loop, spread, 0, first_scrape, t);
+    return true;
+}
+
+void scraper_free(struct scraper *s) {
+    if (!s) return;
+    assert(s->jobs == 0); /* the pool goes first */
+    for (size_t i = 0; i < s->targets.n; i++) {
+        struct target *t = s->targets.p[i];
+        timer_free(t->timer);
+        if (t->request) {
+            http_request_cancel(t->request);
+            free(t->job);
+        }
+        arena_free(t->arena);
+    }
+    vec_done(&s->targets);
+    free(s);
+}
+
+void scraper_targets(void *arg, struct arena *a, struct target_view **out, size_t *n) {
+    const struct scraper *s = arg;
+    *out = arena_zalloc(a, s->targets.n * sizeof **out);
+    *n = s->targets.n;
+    for (size_t i = 0; i < s->targets.n; i++) {
+        const struct target *t = s->targets.p[i];
+        (*out)[i] = (struct target_view){
+            .labels = t->labels,
+            .discovered = t->labels,
+            .pool = t->settings.job,
+            .url = t->settings.url.n ? t->settings.url : arena_printf(a, "binnacle:%" STR_F, STR_A(t->settings.job)),
+            .global_url = t->settings.url.n ? t->settings.url : arena_printf(a, "binnacle:%" STR_F, STR_A(t->settings.job)),
+            .last_error = arena_str(a, str_c(t->last_error)),
+            .health = !t->scraped ? STR("unknown")
+                      : t->up     ? STR("up")
+                                  : STR("down"),
+            .last_scrape_ms = t->last_scrape_ms,
+            .last_duration_ns = t->last_duration_ns,
+            .interval_ms = t->settings.interval_ms,
+            .timeout_ms = t->settings.timeout_ms,
+        };
+    }
+}
+
+void scraper_stats(const struct scraper *s, struct scraper_stats *out) {
+    *out = s->stats;
+    out->targets = s->targets.n;
+    out->up = 0;
+    for (size_t i = 0; i < s->targets.n; i++) out->up += s->targets.p[i]->scraped && s->targets.p[i]->up;
+}
