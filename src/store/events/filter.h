@@ -51,6 +51,7 @@ struct filter {
     const uint32_t *positions; /* PHRASE: token positions (gaps count); NULL: 0,1,2... */
     size_t word_n;
     uint32_t slop;
+    bool last_is_prefix;               /* PHRASE: the last word may be longer (match_phrase_prefix) */
     const struct automaton *automaton; /* WILDCARD, REGEXP, FUZZY */
     str lo, hi;                        /* STRING_RANGE, WORD_RANGE */
     double num_lo, num_hi;             /* NUMBER_RANGE */
@@ -62,6 +63,10 @@ struct filter {
 /* Does one leaf hold for one value of its field? (EXISTS: the value is there and not null.) Used by the store on every candidate row; indexes only
  * narrow the candidates. */
 bool filter_leaf_test(const struct filter *leaf, const struct value *v);
+/* Would one analysed (lower-cased) word satisfy a FILTER_WORD* leaf by itself, or be one of a PHRASE's? What a word index asks of its dictionary. */
+bool filter_word_test(const struct filter *leaf, str word);
+/* Bytes that every word (FILTER_WORD*) or string (EQ, PREFIX, WILDCARD, REGEXP, FUZZY) accepted begins with; maybe none. */
+str filter_prefix(const struct filter *leaf);
 /* Does `name` fit a leaf's field (globs, ".keyword")? */
 bool filter_field_fits(const struct filter *leaf, str name);
 /* For tests and explain: canonical text. */
