@@ -255,9 +255,9 @@ static bool text_test(const struct filter *f, str s) {
 /* A number or boolean under a leaf on whole strings is compared as it is written. */
 static bool written_test(const struct filter *f, const struct value *v) {
     char text[NUM_DOUBLE_MAX];
-    str s = v->type == VAL_DOUBLE ? str_n(text, num_format_double(text, v->d)) : v->b ? STR("true") : STR("false");
-    if (v->type == VAL_INT) s = str_n(text, (size_t)snprintf(text, sizeof text, "%lld", (long long)v->i));
-    return text_test(f, s);
+    if (v->type == VAL_BOOL) return text_test(f, v->b ? STR("true") : STR("false"));
+    size_t n = v->type == VAL_DOUBLE ? num_format_double(text, v->d) : (size_t)snprintf(text, sizeof text, "%lld", (long long)v->i);
+    return text_test(f, str_n(text, n));
 }
 static bool scalar_test(const struct filter *f, const struct value *v) {
     if (f->op == FILTER_EQ || f->op == FILTER_PREFIX || f->op == FILTER_WILDCARD || f->op == FILTER_REGEXP) return written_test(f, v);
