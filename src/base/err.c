@@ -12,12 +12,24 @@ static const struct {
     [ERR_IO] = {"io", 503, 14, 7},      [ERR_CORRUPT] = {"corrupt", 500, 15, 8}, [ERR_UNSUPPORTED] = {"unsupported", 501, 12, 9},
 };
 
+/* A message too long for its room ends with a whole character: it goes into JSON. */
+static void format(char *text, size_t room, const char *fmt, va_list ap) {
+    int n = vsnprintf(text, room, fmt, ap);
+    if (n < 0 || (size_t)n < room) return;
+    size_t end = room - 1, lead = end;
+    while (lead > 0 && ((uint8_t)text[lead - 1] & 0xc0) == 0x80) lead--;
+    if (lead == 0 || (uint8_t)text[lead - 1] < 0xc0) return;
+    uint8_t first = (uint8_t)text[lead - 1];
+    size_t whole = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (end - (lead - 1) < whole) text[lead - 1] = 0;
+}
+
 bool err_set(struct err *e, enum err_code code, const char *fmt, ...) {
     if (!e) return false;
     char text[sizeof e->msg]; /* the arguments may point into e->msg */
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    format(text, sizeof text, fmt, ap);
     va_end(ap);
     e->code = code;
     memcpy(e->msg, text, sizeof text);
@@ -28,7 +40,7 @@ bool err_errno(struct err *e, enum err_code code, int errno_value, const char *f
     char text[sizeof e->msg];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    format(text, sizeof text, fmt, ap);
     va_end(ap);
     char reason[64];
     return err_set(e, code, "%s: %s", text, strerror_r(errno_value, reason, sizeof reason));
@@ -39,7 +51,7 @@ bool err_wrap(struct err *e, const char *fmt, ...) {
     char text[sizeof e->msg];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    format(text, sizeof text, fmt, ap);
     va_end(ap);
     return err_set(e, e->code, "%s: %s", text, e->msg);
 }
