@@ -9,12 +9,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "loop/loop.h"
+#include "net/http_parse.h"
 
 enum http_method { HTTP_GET = 1, HTTP_HEAD = 2, HTTP_POST = 4, HTTP_PUT = 8, HTTP_DELETE = 16, HTTP_OPTIONS = 32, HTTP_PATCH = 64 };
 
-struct http_pair {
-    str name, value;
-};
 struct http_exchange {
     enum http_method method;
     str path;       /* percent-decoded, without the query */
@@ -23,7 +21,7 @@ struct http_exchange {
     size_t wire_body_bytes;
     const struct http_pair *params; /* query string, then (form POST) the body's fields; decoded */
     size_t param_n;
-    str captures[4];              /* of the route's :names, percent-decoded, in order */
+    str captures[4];              /* of the route's :names and *, percent-decoded, in order */
     str peer;                     /* "127.0.0.1:54321" */
     const struct http_door *door; /* the listener it came through */
     int64_t start_ns;             /* clock_wall_ns at the request line */
@@ -51,9 +49,9 @@ void http_reply(struct http_exchange *x, struct http_reply r); /* ends the excha
 void http_reply_text(struct http_exchange *x, int status, str text);
 void http_reply_json(struct http_exchange *x, int status, struct buf *json); /* moves the buffer */
 
-/* Streaming reply (server-sent events, big exports). */
+/* Streaming reply (server-sent events, big exports); ends the exchange like http_reply. */
 struct http_stream;
-/* on_gone: the client left; the owner must call http_stream_end. */
+/* on_gone: the client left, or the server is freed; the owner must call http_stream_end. */
 struct http_stream *http_stream_begin(struct http_exchange *x, int status, str content_type, void (*on_gone)(void *arg), void *arg);
 /* false: more than the stream's buffer limit is unsent; the data was not taken. */
 bool http_stream_write(struct http_stream *s, str data);
@@ -75,12 +73,13 @@ struct http_door {
     str address;      /* "127.0.0.1:9090", bound */
 };
 
-struct http_limits {
-    size_t body_bytes;         /* on the wire: 413 */
-    size_t decoded_body_bytes; /* after Content-Encoding: 413 */
-    size_t header_bytes;
-    unsigned connections, idle_timeout_s;
-    size_t in_flight_body_bytes; /* all requests together: 503 + Retry-After */
+struct http_limits {             /* 0: the default in brackets */
+    size_t body_bytes;           /* on the wire: 413 [64 MiB] */
+    size_t decoded_body_bytes;   /* after Content-Encoding: 413 [256 MiB] */
+    size_t header_bytes;         /* request line and headers: 431 or 414 [64 KiB] */
+    unsigned connections;        /* per listener; more wait in the kernel's backlog [1024] */
+    unsigned idle_timeout_s;     /* of a connection without traffic that waits for the client [120] */
+    size_t in_flight_body_bytes; /* all requests together: 503 + Retry-After [512 MiB] */
 };
 struct http_server;
 struct http_server_config {
@@ -96,7 +95,9 @@ struct http_server_config {
 struct http_server *http_server_new(struct loop *l, const struct http_server_config *c);
 /* Opens one listener "host:port". ERR_IO: "127.0.0.1:9090 is in use by prometheus (pid 123)" when the owner can be found. */
 MUST_USE bool http_server_listen(struct http_server *s, const char *name, unsigned kind, str address, struct err *e);
-void http_server_free(struct http_server *s); /* stops listening, answers what is in flight with 503, frees */
+/* Stops listening, answers what is in flight with 503, frees. Handlers that still have an exchange are told by on_gone and reply to it once as ever;
+ * http_header then finds nothing. Not from inside a handler. */
+void http_server_free(struct http_server *s);
 struct http_server_stats {
     uint64_t requests, replies_2xx, replies_4xx, replies_5xx, connections_open, refused_body, refused_busy, bytes_in, bytes_out;
 };
