@@ -1,66 +1,84 @@
-// A list that keeps only the rows in sight in the document. Rows may differ in height; `open` rows are measured.
-import { Virtualizer, elementScroll, measureElement, observeElementOffset, observeElementRect } from '@tanstack/virtual-core';
+// A list that keeps only the rows in sight in the document. All rows have one height, but for one that may be open: that one is measured.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useReducer, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 interface VListProps {
   n: number;
-  size: number;
+  size: number; // px
   row: (i: number) => ComponentChildren;
   keyOf?: (i: number) => string | number;
+  /** The row that may be taller than the others; -1: none. */
+  open?: number;
   /** Kept in sight when it changes. */
   at?: number;
   /** Called when the last rows come into sight. */
   onEnd?: () => void;
-  class?: string;
+  /** Called with true when the list is at its very top. */
+  onTop?: (top: boolean) => void;
 }
 
-export function VList({ n, size, row, keyOf = (i) => i, at = -1, onEnd, class: cls = '' }: VListProps) {
+const OVERSCAN = 8;
+
+/** Where things are, as arithmetic: `extra` is what the open row has beyond the common height. */
+export const layout = (n: number, size: number, open: number, extra: number) => ({
+  total: n * size + extra,
+  top: (i: number) => i * size + (open >= 0 && i > open ? extra : 0),
+  at(y: number) {
+    const below = open >= 0 && y >= (open + 1) * size;
+    if (below && y < (open + 1) * size + extra) return open;
+    return Math.max(0, Math.min(n - 1, Math.floor((below ? y - extra : y) / size)));
+  },
+});
+
+export function VList({ n, size, row, keyOf = (i) => i, open = -1, at = -1, onEnd, onTop }: VListProps) {
   const box = useRef<HTMLDivElement>(null);
-  const list = useRef<Virtualizer<HTMLDivElement, Element> | null>(null);
-  const [, redraw] = useReducer((x: number) => x + 1, 0);
-  const options = {
-    count: n,
-    getScrollElement: () => box.current,
-    estimateSize: () => size,
-    getItemKey: keyOf,
-    overscan: 10,
-    scrollToFn: elementScroll,
-    observeElementRect,
-    observeElementOffset,
-    measureElement,
-    onChange: () => redraw(0),
-  };
-  if (list.current) list.current.setOptions(options);
+  const tall = useRef<HTMLDivElement>(null);
+  const [view, setView] = useState({ y: 0, h: 0 });
+  const [extra, setExtra] = useState(0);
+  const place = layout(n, size, open, open >= 0 ? extra : 0);
+
   useEffect(() => {
-    const made = new Virtualizer<HTMLDivElement, Element>(options);
-    list.current = made;
-    const stop = made._didMount();
-    made._willUpdate();
-    redraw(0);
-    return stop;
+    const el = box.current!;
+    const sizes = new ResizeObserver(() => setView({ y: el.scrollTop, h: el.clientHeight }));
+    sizes.observe(el);
+    return () => sizes.disconnect();
   }, []);
-  useEffect(() => list.current?._willUpdate());
   useEffect(() => {
-    if (at >= 0) list.current?.scrollToIndex(at, { align: 'auto' });
+    if (!tall.current) return setExtra(0);
+    const el = tall.current;
+    const sizes = new ResizeObserver(() => setExtra(Math.max(0, el.offsetHeight - size)));
+    sizes.observe(el);
+    return () => sizes.disconnect();
+  }, [open, open >= 0 && keyOf(open), tall.current]);
+  useEffect(() => {
+    const el = box.current!;
+    if (at < 0 || at >= n || !el.clientHeight) return;
+    const top = place.top(at);
+    if (top < el.scrollTop) el.scrollTop = top;
+    else if (top + size > el.scrollTop + el.clientHeight) el.scrollTop = top + size - el.clientHeight;
   }, [at]);
-  const measure = (el: HTMLDivElement | null) => {
-    if (el) list.current?.measureElement(el);
-  };
-  const items = list.current?.getVirtualItems() ?? [];
-  const last = items.length ? items[items.length - 1].index : -1;
+
+  const first = n ? Math.max(0, place.at(view.y) - OVERSCAN) : 0;
+  const last = n ? Math.min(n - 1, place.at(view.y + view.h) + OVERSCAN) : -1;
   useEffect(() => {
-    if (onEnd && n > 0 && last >= n - 5) onEnd();
-  }, [last, n]);
+    if (n > 0 && view.h > 0 && last >= n - 1) onEnd?.();
+  }, [last, n, view.h]);
+  const onScroll = () => {
+    const el = box.current!;
+    setView({ y: el.scrollTop, h: el.clientHeight });
+    onTop?.(el.scrollTop < size);
+  };
+  const rows = [];
+  for (let i = first; i <= last; i++) {
+    rows.push(
+      <div key={keyOf(i)} class="vr" ref={i === open ? tall : undefined} style={{ transform: `translateY(${place.top(i)}px)`, height: i === open ? 'auto' : `${size}px` }}>
+        {row(i)}
+      </div>,
+    );
+  }
   return (
-    <div class={'vl ' + cls} ref={box} tabIndex={-1}>
-      <div style={{ height: `${list.current?.getTotalSize() ?? 0}px` }}>
-        {items.map((item) => (
-          <div key={item.key} class="vr" data-index={item.index} ref={measure} style={{ transform: `translateY(${item.start}px)` }}>
-            {row(item.index)}
-          </div>
-        ))}
-      </div>
+    <div class="vl" ref={box} tabIndex={-1} onScroll={onScroll}>
+      <div style={{ height: `${place.total}px` }}>{view.h > 0 && rows}</div>
     </div>
   );
 }
