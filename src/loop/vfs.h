@@ -55,14 +55,14 @@ MUST_USE bool vfs_read_file(struct vfs *v, const char *path, size_t max_bytes, s
 MUST_USE bool vfs_replace_file(struct vfs *v, const char *path, str data, struct err *e);
 
 /* Fault injection over another vfs: the n-th call (1-based; 0 = never) of an operation fails; after it all fail if `sticky`. crash_at cuts the
- * n-th write in the middle and makes every later operation fail, as if power went. */
+ * n-th write in the middle and makes every later operation fail, as if power went (close and unmap still work). */
 enum vfs_op { VFS_OP_OPEN, VFS_OP_WRITE, VFS_OP_SYNC, VFS_OP_SYNC_DIR, VFS_OP_RENAME, VFS_OP_UNLINK, VFS_OP_MAP, VFS_OP_N };
 struct vfs_faults {
     uint64_t fail_at[VFS_OP_N];
     uint64_t crash_at;
     bool sticky;
     bool disk_full;           /* writes and creates fail with ERR_LIMIT while set */
-    uint64_t calls[VFS_OP_N]; /* counted by the vfs (atomically) */
+    uint64_t calls[VFS_OP_N]; /* counted by the vfs, under its lock: read them when its users are at rest */
 };
 struct vfs *vfs_faulty_new(struct vfs *under, struct vfs_faults *faults); /* faults: caller's, outlives it */
 void vfs_faulty_free(struct vfs *v);
