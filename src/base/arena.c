@@ -66,7 +66,7 @@ size_t arena_used_bytes(const struct arena *a) {
 void *arena_alloc(struct arena *a, size_t n_bytes) {
     assert(n_bytes <= (size_t)1 << 40);
     size_t n = (n_bytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    if (n > (size_t)(a->end - a->at)) {
+    if (!a->at || n > (size_t)(a->end - a->at)) {
         push_chunk(a, MAX(n, a->next_size));
         a->next_size = MIN(a->next_size * 2, (size_t)CHUNK_MAX);
     }

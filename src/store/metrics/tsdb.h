@@ -48,8 +48,10 @@ MUST_USE bool tsdb_select(struct tsdb *db, const struct matcher *m, size_t n, in
                           struct tsdb_selection **out, struct err *e);
 void tsdb_selection_free(struct tsdb_selection *s); /* loop thread */
 size_t tsdb_selection_n(const struct tsdb_selection *s);
+/* What one tsdb_read may allocate: 1 GiB unless set. */
+void tsdb_selection_set_max_bytes(struct tsdb_selection *s, size_t max_bytes);
 struct labels tsdb_selection_labels(const struct tsdb_selection *s, size_t i); /* borrowed from s; series are in labels_cmp order */
-/* Any one thread: samples of series i in [from_ms, to_ms], stale markers included. Memory from a; bounded by max_bytes (ERR_LIMIT). */
+/* Any one thread: samples of series i in [from_ms, to_ms], stale markers included. Memory from a; ERR_LIMIT beyond the selection's max_bytes. */
 MUST_USE bool tsdb_read(const struct tsdb_selection *s, size_t i, int64_t from_ms, int64_t to_ms, struct arena *a, struct samples *out,
                         struct err *e);
 

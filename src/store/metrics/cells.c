@@ -1,0 +1,307 @@
+#include "store/metrics/cells.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "codec/varint.h"
+#include "store/metrics/decimal.h"
+#include "store/metrics/histcode.h"
+
+enum { CELL_12BIT_FROM = 96, CELL_19BIT_FROM = CELL_12BIT_FROM + (1 << 12), CELL_BYTES_FROM = CELL_19BIT_FROM + (1 << 19) };
+
+static size_t put_delta(uint64_t z, uint8_t *out) {
+    if (z < CELL_12BIT_FROM) {
+        out[0] = (uint8_t)z;
+        return 1;
+    }
+    if (z < CELL_19BIT_FROM) {
+        z -= CELL_12BIT_FROM;
+        out[0] = (uint8_t)(CELL_12BIT | z >> 8);
+        out[1] = (uint8_t)z;
+        return 2;
+    }
+    if (z < CELL_BYTES_FROM) {
+        z -= CELL_19BIT_FROM;
+        out[0] = (uint8_t)(CELL_19BIT | z >> 16);
+        out[1] = (uint8_t)z;
+        out[2] = (uint8_t)(z >> 8);
+        return 3;
+    }
+    size_t n = (size_t)(71 - __builtin_clzll(z)) / 8;
+    out[0] = (uint8_t)(CELL_BYTES | (n - 1));
+    memcpy(out + 1, &z, n);
+    return n + 1;
+}
+
+static size_t put_absolute(unsigned k, int64_t m, uint8_t *out) {
+    size_t n = 0;
+    out[n++] = CELL_ABSOLUTE;
+    out[n++] = (uint8_t)k;
+    uint64_t z = zigzag(m);
+    for (; z >= 0x80; z >>= 7) out[n++] = (uint8_t)(z | 0x80);
+    out[n++] = (uint8_t)z;
+    return n;
+}
+
+size_t cell_encode(struct cell_state *s, double v, bool absolute, uint8_t out[CELL_OP_MAX_BYTES]) {
+    uint64_t bits = double_bits(v);
+    double before = bits_double(s->bits);
+    bool delta = s->decimal && !absolute;
+    s->bits = bits;
+    s->histogram = false;
+    s->decimal = true;
+    int64_t m;
+    int64_t old;
+    if (decimal_exact(v, s->k, &m)) {
+        if (!delta || !decimal_nearest(before, s->k, &old)) return put_absolute(s->k, m, out);
+        return put_delta(zigzag(m - old), out);
+    }
+    unsigned k;
+    if (decimal_find(v, 0, &k, &m)) {
+        s->k = (uint8_t)k;
+        return put_absolute(k, m, out);
+    }
+    s->decimal = false;
+    if (bits == STALE_NAN_BITS) {
+        out[0] = CELL_STALE;
+        return 1;
+    }
+    out[0] = CELL_RAW;
+    memcpy(out + 1, &bits, sizeof bits);
+    return 1 + sizeof bits;
+}
+
+/* --- a growing row */
+
+/* Allocated bytes for a row of n: multiples of 16 less malloc's header, then an eighth more each time. */
+static size_t allocated(size_t n) {
+    if (n == 0) return 0;
+    size_t step = 16;
+    while (step * 8 < n) step *= 2;
+    return (n + 8 + step - 1) / step * step - 8;
+}
+
+static uint8_t *grow(struct cells *c, size_t more) {
+    size_t old = allocated(c->n_bytes);
+    size_t new = allocated(c->n_bytes + more);
+    if (new != old) c->p = mem_realloc(c->p, new);
+    uint8_t *at = c->p + c->n_bytes;
+    c->n_bytes += (uint32_t)more;
+    c->run = false;
+    return at;
+}
+
+void cells_done(struct cells *c) {
+    free(c->p);
+    *c = (struct cells){0};
+}
+
+static void put_varint_op(struct cells *c, enum cell_op op, uint64_t v) {
+    uint8_t tmp[11];
+    size_t n = 0;
+    tmp[n++] = (uint8_t)op;
+    for (; v >= 0x80; v >>= 7) tmp[n++] = (uint8_t)(v | 0x80);
+    tmp[n++] = (uint8_t)v;
+    memcpy(grow(c, n), tmp, n);
+}
+
+static void skip_to(struct cells *c, uint32_t tick) {
+    assert(tick >= c->tick);
+    if (tick > c->tick) put_varint_op(c, CELL_SKIP, tick - c->tick);
+    c->tick = tick + 1;
+    c->n++;
+}
+
+static void repeat(struct cells *c) {
+    if (c->run && c->p[c->n_bytes - 1] < CELL_REPEAT + CELL_REPEAT_MAX - 1) {
+        c->p[c->n_bytes - 1]++;
+        return;
+    }
+    *grow(c, 1) = CELL_REPEAT;
+    c->run = true;
+}
+
+void cells_add(struct cells *c, struct cell_state *s, uint32_t tick, double v) {
+    bool first = c->n == 0;
+    skip_to(c, tick);
+    if (!first && cell_same(s, v)) {
+        repeat(c);
+        return;
+    }
+    uint8_t tmp[CELL_OP_MAX_BYTES];
+    size_t n = cell_encode(s, v, first, tmp);
+    memcpy(grow(c, n), tmp, n);
+}
+
+void cells_add_histogram(struct cells *c, struct cell_state *s, uint32_t tick, str code) {
+    uint64_t hash = hash_check(code.p, code.n);
+    bool first = c->n == 0;
+    skip_to(c, tick);
+    if (!first && s->histogram && s->bits == hash) {
+        repeat(c);
+        return;
+    }
+    put_varint_op(c, CELL_HISTOGRAM, code.n);
+    memcpy(grow(c, code.n), code.p, code.n);
+    *s = (struct cell_state){.bits = hash, .k = s->k, .histogram = true};
+}
+
+void cells_start(struct cells *c, int64_t start_ms) {
+    put_varint_op(c, CELL_START, zigzag(start_ms));
+}
+
+/* --- reading */
+
+static uint64_t get_bytes_le(struct reader *r, size_t n) {
+    uint64_t v = 0;
+    str s = get_bytes(r, n);
+    memcpy(&v, s.n ? s.p : "", s.n);
+    return v;
+}
+
+static bool special_next(struct reader *r, unsigned op, struct cell *out) {
+    switch (op) {
+    case CELL_SKIP:
+        out->kind = CELL_IS_SKIP;
+        out->n = get_varint(r);
+        break;
+    case CELL_STALE: *out = (struct cell){.kind = CELL_IS_VALUE, .v = stale_nan()}; break;
+    case CELL_RAW: *out = (struct cell){.kind = CELL_IS_VALUE, .v = bits_double(get_bytes_le(r, 8))}; break;
+    case CELL_ABSOLUTE: {
+        unsigned k = (unsigned)get_bytes_le(r, 1);
+        int64_t m = get_zigzag(r);
+        if (k > DECIMAL_K_MAX)
+            r->bad = true;
+        else
+            *out = (struct cell){.kind = CELL_IS_VALUE, .v = decimal_value(m, k), .k = (uint8_t)k, .decimal = true};
+        break;
+    }
+    case CELL_HISTOGRAM:
+        out->kind = CELL_IS_HISTOGRAM;
+        out->code = get_slice(r);
+        break;
+    case CELL_START:
+        out->kind = CELL_IS_START;
+        out->delta = get_zigzag(r);
+        break;
+    default: r->bad = true;
+    }
+    return !r->bad;
+}
+
+bool cell_next(struct reader *r, struct cell *out) {
+    if (r->at == r->end) return false;
+    unsigned op = *r->at++;
+    if (op >= CELL_SKIP) return special_next(r, op, out);
+    if (op >= CELL_REPEAT) {
+        out->kind = CELL_IS_REPEAT;
+        out->n = op - CELL_REPEAT + 1;
+        return true;
+    }
+    uint64_t z = op;
+    if (op >= CELL_BYTES)
+        z = get_bytes_le(r, (op & 7) + 1);
+    else if (op >= CELL_19BIT)
+        z = CELL_19BIT_FROM + ((uint64_t)(op & 7) << 16) + get_bytes_le(r, 2);
+    else if (op >= CELL_12BIT)
+        z = CELL_12BIT_FROM + ((uint64_t)(op & 15) << 8) + get_bytes_le(r, 1);
+    out->kind = CELL_IS_DELTA;
+    out->delta = unzigzag(z);
+    return !r->bad;
+}
+
+bool columns_reserve(struct columns *c, size_t more, struct err *e) {
+    if (c->cap - c->n >= more) return true;
+    size_t cap = MAX(c->n + more, c->cap + c->cap / 2);
+    size_t each = 16 + (c->h ? sizeof *c->h : 0) + (c->st_ms ? sizeof *c->st_ms : 0);
+    if ((cap - c->cap) * each > c->bytes_left) cap = c->n + more;
+    if ((cap - c->cap) * each > c->bytes_left)
+        return err_set(e, ERR_LIMIT, "the query reads too many samples: its memory limit is reached; select fewer series or a shorter range");
+    c->bytes_left -= (cap - c->cap) * each;
+    c->t_ms = arena_grow(c->arena, c->t_ms, c->cap * sizeof *c->t_ms, cap * sizeof *c->t_ms);
+    c->v = arena_grow(c->arena, c->v, c->cap * sizeof *c->v, cap * sizeof *c->v);
+    if (c->h) c->h = arena_grow(c->arena, c->h, c->cap * sizeof *c->h, cap * sizeof *c->h);
+    if (c->st_ms) c->st_ms = arena_grow(c->arena, c->st_ms, c->cap * sizeof *c->st_ms, cap * sizeof *c->st_ms);
+    c->cap = cap;
+    return true;
+}
+
+void columns_want_histograms(struct columns *c) {
+    if (c->h) return;
+    c->h = arena_zalloc(c->arena, MAX(c->cap, 1) * sizeof *c->h);
+}
+void columns_want_starts(struct columns *c) {
+    if (c->st_ms) return;
+    c->st_ms = arena_zalloc(c->arena, MAX(c->cap, 1) * sizeof *c->st_ms);
+}
+
+struct decoder {
+    double v;
+    int64_t m, start_ms;
+    unsigned k;
+    bool decimal;
+    const struct histogram *h;
+};
+
+static bool decode_step(struct decoder *d, const struct cell *c, struct columns *out, struct err *e) {
+    switch (c->kind) {
+    case CELL_IS_DELTA:
+        if (!d->decimal) return err_set(e, ERR_CORRUPT, "damaged cells: a difference without a base");
+        d->m = (int64_t)((uint64_t)d->m + (uint64_t)c->delta);
+        d->v = decimal_value(d->m, d->k);
+        d->h = NULL;
+        return true;
+    case CELL_IS_VALUE:
+        d->v = c->v;
+        d->h = NULL;
+        d->decimal = c->decimal;
+        if (!c->decimal) return true;
+        d->k = c->k;
+        return decimal_nearest(c->v, c->k, &d->m) || err_set(e, ERR_CORRUPT, "damaged cells: a decimal out of range");
+    case CELL_IS_HISTOGRAM: {
+        struct histogram *h;
+        if (!histogram_decode(c->code, out->arena, &h, e)) return false;
+        columns_want_histograms(out);
+        d->h = h;
+        d->v = 0;
+        d->decimal = false;
+        return true;
+    }
+    case CELL_IS_START:
+        d->start_ms = c->delta;
+        columns_want_starts(out);
+        return true;
+    case CELL_IS_REPEAT:
+    case CELL_IS_SKIP: return true;
+    }
+    return true;
+}
+
+bool cells_read(str bytes, const int64_t *clock, size_t clock_n, int64_t from_ms, int64_t to_ms, struct columns *out, struct err *e) {
+    struct reader r = reader_open(bytes);
+    struct decoder d = {0};
+    size_t tick = 0;
+    for (struct cell c; cell_next(&r, &c);) {
+        if (!decode_step(&d, &c, out, e)) return false;
+        if (c.kind == CELL_IS_START) continue;
+        size_t n = c.kind == CELL_IS_REPEAT || c.kind == CELL_IS_SKIP ? (size_t)c.n : 1;
+        if (n > clock_n - tick) return err_set(e, ERR_CORRUPT, "damaged cells: more of them than timestamps");
+        if (c.kind == CELL_IS_SKIP) {
+            tick += n;
+            continue;
+        }
+        if (!columns_reserve(out, n, e)) return false;
+        for (; n > 0; n--, tick++) {
+            int64_t t = clock[tick];
+            if (t < from_ms) continue;
+            if (t > to_ms) return true;
+            out->t_ms[out->n] = t;
+            out->v[out->n] = d.v;
+            if (out->h) out->h[out->n] = d.h;
+            if (out->st_ms) out->st_ms[out->n] = d.start_ms;
+            out->n++;
+        }
+    }
+    return !r.bad || err_set(e, ERR_CORRUPT, "damaged cells at byte %zu", (size_t)(r.at - (const uint8_t *)bytes.p));
+}

@@ -1,0 +1,336 @@
+#include "store/metrics/head.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "store/metrics/histcode.h"
+
+/* --- sets of rows */
+
+static uint64_t key_of(const struct head *h, uint32_t row) {
+    return h->series.p[row].key_hash;
+}
+static uint64_t labels_of(const struct head *h, uint32_t row) {
+    struct row_ids ids = h->index.rows.p[row];
+    return index_hash(&h->index, ids.target, ids.shape);
+}
+
+static void idset_insert(struct idset *s, uint64_t hash, uint32_t row) {
+    uint32_t at = (uint32_t)hash & (s->cap - 1);
+    while (s->slots[at] != 0) at = (at + 1) & (s->cap - 1);
+    s->slots[at] = row + 1;
+    s->n++;
+}
+
+static void idset_put(struct idset *s, const struct head *h, uint64_t (*hash_of)(const struct head *, uint32_t), uint32_t row) {
+    if ((uint64_t)(s->n + 1) * 3 > (uint64_t)s->cap * 2) {
+        struct idset bigger = {.cap = s->cap ? s->cap * 2 : 64};
+        bigger.slots = mem_zalloc(bigger.cap * sizeof *bigger.slots);
+        for (uint32_t i = 0; i < s->cap; i++)
+            if (s->slots[i]) idset_insert(&bigger, hash_of(h, s->slots[i] - 1), s->slots[i] - 1);
+        free(s->slots);
+        *s = bigger;
+    }
+    idset_insert(s, hash_of(h, row), row);
+}
+
+/* Walks the rows that may have this hash: start with *at = (uint32_t)hash. ID_NONE: no more. */
+static uint32_t idset_next(const struct idset *s, uint32_t *at) {
+    if (s->cap == 0) return ID_NONE;
+    uint32_t slot = s->slots[*at & (s->cap - 1)];
+    ++*at;
+    return slot ? slot - 1 : ID_NONE;
+}
+
+uint32_t head_find_key(const struct head *h, uint64_t key_hash) {
+    uint32_t at = (uint32_t)key_hash;
+    for (uint32_t row; (row = idset_next(&h->by_key, &at)) != ID_NONE;)
+        if (h->series.p[row].key_hash == key_hash) return row;
+    size_t more = map_first(&h->more_keys, key_hash);
+    return more == MAP_END ? ID_NONE : (uint32_t)h->more_keys.slots[more].value - 1;
+}
+
+void head_put_key(struct head *h, uint64_t key_hash, uint32_t row) {
+    map_put(&h->more_keys, key_hash, (uint64_t)row + 1);
+}
+
+static str name_of(const struct index *x, struct label_id l) {
+    return x->strings.s.p[l.name];
+}
+
+/* Does target + shape spell exactly `merged`? Both sides are sorted and disjoint. */
+static bool spells(const struct index *x, struct row_ids ids, struct labels merged) {
+    const struct entry *t = index_target(x, ids.target);
+    const struct entry *s = index_shape(x, ids.shape);
+    if (t->n + s->n != merged.n) return false;
+    uint32_t i = 0;
+    uint32_t j = 0;
+    for (size_t k = 0; k < merged.n; k++) {
+        bool from_target = i < t->n && str_eq(name_of(x, t->l[i]), merged.l[k].name);
+        if (!from_target && (j == s->n || !str_eq(name_of(x, s->l[j]), merged.l[k].name))) return false;
+        struct label_id l = from_target ? t->l[i++] : s->l[j++];
+        if (!str_eq(x->strings.s.p[l.value], merged.l[k].value)) return false;
+    }
+    return true;
+}
+
+uint32_t head_find_labels(const struct head *h, struct labels merged) {
+    uint64_t hash = index_hash_labels(merged);
+    uint32_t at = (uint32_t)hash;
+    for (uint32_t row; (row = idset_next(&h->by_labels, &at)) != ID_NONE;)
+        if (labels_of(h, row) == hash && spells(&h->index, h->index.rows.p[row], merged)) return row;
+    return ID_NONE;
+}
+
+void head_init(struct head *h) {
+    *h = (struct head){.min_ms = INT64_MAX, .max_ms = INT64_MIN, .newest_ms = NO_TIME};
+    index_init(&h->index, true);
+    vec_add(&h->owns);
+}
+
+void head_done(struct head *h) {
+    head_drop_frozen(h);
+    for (size_t i = 0; i < h->series.n; i++) cells_done(&h->series.p[i].cells);
+    for (size_t i = 0; i < h->clocks.n; i++) free(h->clocks.p[i].t_ms);
+    for (size_t i = 0; i < h->owns.n; i++) free(h->owns.p[i].clock.t_ms);
+    vec_done(&h->series);
+    vec_done(&h->clocks);
+    vec_done(&h->owns);
+    free(h->by_key.slots);
+    free(h->by_labels.slots);
+    map_done(&h->more_keys);
+    index_done(&h->index);
+}
+
+uint32_t head_new_series(struct head *h, struct labels target, struct labels shape, uint64_t key_hash) {
+    uint32_t t = index_put_target(&h->index, target);
+    while (h->clocks.n <= t) vec_add(&h->clocks);
+    uint32_t row = index_add_row(&h->index, t, index_put_shape(&h->index, shape));
+    assert(row == h->series.n);
+    vec_push(&h->series, ((struct series){.last_ms = NO_TIME, .key_hash = key_hash, .follows = ID_NONE, .absolute = 1}));
+    idset_put(&h->by_key, h, key_of, row);
+    idset_put(&h->by_labels, h, labels_of, row);
+    return row;
+}
+
+/* --- samples */
+
+static void clock_push(struct clock *c, int64_t t_ms) {
+    if (c->n == c->cap) {
+        c->cap = c->cap ? c->cap + c->cap / 2 : 4;
+        c->t_ms = mem_realloc(c->t_ms, c->cap * sizeof *c->t_ms);
+    }
+    c->t_ms[c->n++] = t_ms;
+}
+
+/* First tick >= from whose time is >= t_ms. */
+static uint32_t clock_find(const struct clock *c, uint32_t from, int64_t t_ms) {
+    uint32_t end = c->n;
+    while (from < end) {
+        uint32_t mid = from + (end - from) / 2;
+        if (c->t_ms[mid] < t_ms)
+            from = mid + 1;
+        else
+            end = mid;
+    }
+    return from;
+}
+
+static struct own *own_of(struct head *h, struct series *s) {
+    if (s->own == 0) {
+        s->own = (uint32_t)h->owns.n & 0x3fffffff;
+        vec_add(&h->owns);
+    }
+    return &h->owns.p[s->own];
+}
+
+/* The tick for t_ms, made if it is new; false: the clock has passed it without one. */
+static bool tick_for(struct clock *c, const struct series *s, int64_t t_ms, uint32_t *tick) {
+    if (c->n == 0 || t_ms > c->t_ms[c->n - 1]) clock_push(c, t_ms);
+    if (c->t_ms[c->n - 1] == t_ms) {
+        *tick = c->n - 1;
+        return true;
+    }
+    *tick = s->cells.tick < c->n && c->t_ms[s->cells.tick] == t_ms ? s->cells.tick : clock_find(c, s->cells.tick, t_ms);
+    return *tick < c->n && c->t_ms[*tick] == t_ms;
+}
+
+static void put_cell(struct head *h, struct series *s, uint32_t tick, const struct point *p) {
+    if (p->start_ms != (s->own ? h->owns.p[s->own].start_ms : 0)) {
+        own_of(h, s)->start_ms = p->start_ms;
+        cells_start(&s->cells, p->start_ms);
+    }
+    if (p->histogram.n > 0)
+        cells_add_histogram(&s->cells, &s->last, tick, p->histogram);
+    else
+        cells_add(&s->cells, &s->last, tick, p->v);
+}
+
+static struct clock *clock_of(struct head *h, uint32_t row, const struct series *s) {
+    if (s->own && h->owns.p[s->own].clock.n > 0) return &h->owns.p[s->own].clock;
+    return &h->clocks.p[h->index.rows.p[row].target];
+}
+
+/* Writes the row anew on its own clock, with `extra` in its place when it is given. Rare: late samples and series off their target's beat. */
+static enum add_result rewrite(struct head *h, uint32_t row, const struct point *extra) {
+    struct series *s = &h->series.p[row];
+    struct clock *clock = clock_of(h, row, s);
+    AUTO(arena_free) struct arena *a = arena_new(16 << 10);
+    struct columns old = {.arena = a, .bytes_left = SIZE_MAX};
+    bool ok = cells_read(str_n(s->cells.p, s->cells.n_bytes), clock->t_ms, clock->n, INT64_MIN, INT64_MAX, &old, NULL);
+    assert(ok); /* our own bytes */
+    (void)ok;
+    struct series fresh = {.cells = {0}, .last_ms = s->last_ms, .own = s->own};
+    struct own *own = own_of(h, &fresh);
+    struct clock new_clock = {0};
+    own->start_ms = 0;
+    bool pending = extra != NULL;
+    AUTO(buf_done) struct buf code = {0};
+    for (size_t i = 0; i <= old.n; i++) {
+        if (pending && (i == old.n || extra->t_ms < old.t_ms[i])) {
+            clock_push(&new_clock, extra->t_ms);
+            put_cell(h, &fresh, new_clock.n - 1, extra);
+            pending = false;
+        }
+        if (i == old.n) break;
+        struct point p = {old.t_ms[i], old.st_ms ? old.st_ms[i] : 0, old.v[i], STR_NULL};
+        buf_clear(&code);
+        if (old.h && old.h[i]) histogram_encode(old.h[i], &code);
+        p.histogram = buf_str(&code);
+        clock_push(&new_clock, p.t_ms);
+        put_cell(h, &fresh, new_clock.n - 1, &p);
+    }
+    own = &h->owns.p[fresh.own];
+    free(own->clock.t_ms);
+    own->clock = new_clock;
+    h->bytes += fresh.cells.n_bytes;
+    h->bytes -= s->cells.n_bytes;
+    free(s->cells.p);
+    s->cells = fresh.cells;
+    s->last = fresh.last;
+    s->own = fresh.own;
+    s->absolute = 1; /* the state may have taken another turn than a reader of the log knows */
+    return ADD_LATE;
+}
+
+static bool same_value(const struct cell_state *last, const struct point *p) {
+    if (p->histogram.n == 0) return cell_same(last, p->v);
+    return last->histogram && last->bits == hash_check(p->histogram.p, p->histogram.n);
+}
+
+/* A sample at a time the row already has one: the same or another? */
+static enum add_result compare_old(struct head *h, uint32_t row, const struct point *p) {
+    struct row_bytes r = head_row(h, row);
+    AUTO(arena_free) struct arena *a = arena_new(4 << 10);
+    struct columns c = {.arena = a, .bytes_left = SIZE_MAX};
+    bool ok = cells_read(r.bytes, r.clock->t_ms, r.clock->n, p->t_ms, p->t_ms, &c, NULL);
+    assert(ok);
+    (void)ok;
+    if (c.n == 0) return ADD_LATE;
+    AUTO(buf_done) struct buf code = {0};
+    if (c.h && c.h[0]) histogram_encode(c.h[0], &code);
+    bool same = p->histogram.n > 0 ? str_eq(p->histogram, buf_str(&code)) : code.n == 0 && memcmp(&c.v[0], &p->v, sizeof p->v) == 0;
+    return same ? ADD_SAME : ADD_DUPLICATE;
+}
+
+static void count(struct head *h, int64_t t_ms) {
+    h->samples++;
+    h->min_ms = MIN(h->min_ms, t_ms);
+    h->max_ms = MAX(h->max_ms, t_ms);
+    h->newest_ms = MAX(h->newest_ms, t_ms);
+}
+
+static enum add_result add_late(struct head *h, uint32_t row, const struct point *p, int64_t out_of_order_ms) {
+    if (out_of_order_ms == 0 || p->t_ms < h->newest_ms - out_of_order_ms) return ADD_OLD;
+    enum add_result r = compare_old(h, row, p);
+    if (r != ADD_LATE) return r;
+    count(h, p->t_ms);
+    return rewrite(h, row, p);
+}
+
+enum add_result head_add(struct head *h, uint32_t row, const struct point *p, int64_t out_of_order_ms) {
+    struct series *s = &h->series.p[row];
+    if (p->t_ms <= s->last_ms) {
+        if (p->t_ms < s->last_ms) return add_late(h, row, p, out_of_order_ms);
+        return same_value(&s->last, p) ? ADD_SAME : ADD_DUPLICATE;
+    }
+    struct clock *clock = clock_of(h, row, s);
+    uint32_t tick;
+    if (!tick_for(clock, s, p->t_ms, &tick)) {
+        rewrite(h, row, NULL);
+        clock = &h->owns.p[s->own].clock;
+        clock_push(clock, p->t_ms);
+        tick = clock->n - 1;
+    }
+    h->bytes -= s->cells.n_bytes;
+    put_cell(h, s, tick, p);
+    h->bytes += s->cells.n_bytes;
+    s->last_ms = p->t_ms;
+    count(h, p->t_ms);
+    return ADD_STORED;
+}
+
+bool head_overlaps(const struct head *h, int64_t from_ms, int64_t to_ms) {
+    if (h->min_ms <= to_ms && h->max_ms >= from_ms) return true;
+    return h->frozen && h->frozen->min_ms <= to_ms && h->frozen->max_ms >= from_ms;
+}
+
+/* --- freezing */
+
+struct frozen *head_freeze(struct head *h) {
+    assert(!h->frozen);
+    if (h->samples == 0) return NULL;
+    struct frozen *f = mem_zalloc(sizeof *f);
+    *f = (struct frozen){.row_n = h->series.n, .target_n = h->clocks.n, .own_n = h->owns.n, .samples = h->samples, .bytes = h->bytes};
+    f->min_ms = h->min_ms;
+    f->max_ms = h->max_ms;
+    f->rows = mem_zalloc(MAX(f->row_n, 1) * sizeof *f->rows);
+    f->clocks = mem_alloc(MAX(f->target_n, 1) * sizeof *f->clocks);
+    f->own_clocks = mem_alloc(f->own_n * sizeof *f->own_clocks);
+    for (size_t i = 0; i < f->row_n; i++) {
+        struct series *s = &h->series.p[i];
+        bool own = s->own && h->owns.p[s->own].clock.n > 0;
+        f->rows[i] = (struct frozen_row){s->cells.p, s->cells.n_bytes, s->cells.n, own ? s->own : 0};
+        s->cells = (struct cells){0};
+        s->absolute = 1;
+    }
+    for (size_t i = 0; i < f->target_n; i++) {
+        f->clocks[i] = h->clocks.p[i];
+        h->clocks.p[i] = (struct clock){0};
+    }
+    for (size_t i = 0; i < f->own_n; i++) {
+        f->own_clocks[i] = h->owns.p[i].clock;
+        h->owns.p[i] = (struct own){0};
+    }
+    h->samples = h->bytes = 0;
+    h->min_ms = INT64_MAX;
+    h->max_ms = INT64_MIN;
+    h->frozen = f;
+    return f;
+}
+
+void head_drop_frozen(struct head *h) {
+    struct frozen *f = TAKE(h->frozen);
+    if (!f) return;
+    for (size_t i = 0; i < f->row_n; i++) free(f->rows[i].p);
+    for (size_t i = 0; i < f->target_n; i++) free(f->clocks[i].t_ms);
+    for (size_t i = 0; i < f->own_n; i++) free(f->own_clocks[i].t_ms);
+    free(f->rows);
+    free(f->clocks);
+    free(f->own_clocks);
+    free(f);
+}
+
+struct row_bytes head_row(const struct head *h, uint32_t row) {
+    const struct series *s = &h->series.p[row];
+    const struct clock *own = s->own ? &h->owns.p[s->own].clock : NULL;
+    const struct clock *clock = own && own->n > 0 ? own : &h->clocks.p[h->index.rows.p[row].target];
+    return (struct row_bytes){str_n(s->cells.p, s->cells.n_bytes), clock, s->cells.n};
+}
+
+struct row_bytes frozen_row(const struct frozen *f, uint32_t row, uint32_t target) {
+    if (row >= f->row_n) return (struct row_bytes){0};
+    const struct frozen_row *r = &f->rows[row];
+    return (struct row_bytes){str_n(r->p, r->n_bytes), r->own ? &f->own_clocks[r->own] : &f->clocks[target], r->n};
+}

@@ -1,0 +1,207 @@
+#include "store/metrics/index.h"
+
+#include "base/hash.h"
+
+/* --- strings */
+
+static uint32_t find_string(const struct strtab *t, str s, uint64_t hash) {
+    for (size_t at = map_first(&t->by_hash, hash); at != MAP_END; at = map_next(&t->by_hash, at, hash)) {
+        uint32_t id = (uint32_t)t->by_hash.slots[at].value - 1;
+        if (str_eq(t->s.p[id], s)) return id;
+    }
+    return ID_NONE;
+}
+
+uint32_t strtab_find(const struct strtab *t, str s) {
+    return s.n == 0 ? 0 : find_string(t, s, hash_str(s));
+}
+
+uint32_t strtab_put(struct strtab *t, str s) {
+    if (s.n == 0) return 0;
+    uint64_t hash = hash_str(s);
+    uint32_t id = find_string(t, s, hash);
+    if (id != ID_NONE) return id;
+    assert(t->s.n < ID_NONE);
+    id = (uint32_t)t->s.n;
+    char *copy = arena_alloc(t->bytes, s.n);
+    memcpy(copy, s.p, s.n);
+    vec_push(&t->s, str_n(copy, s.n));
+    map_put(&t->by_hash, hash, id + 1);
+    return id;
+}
+
+static void side_init(struct side *s) {
+    *s = (struct side){.bytes = arena_new(4096)};
+}
+
+void index_init(struct index *x, bool with_postings) {
+    *x = (struct index){.with_postings = with_postings};
+    x->strings.bytes = arena_new(16 << 10);
+    vec_push(&x->strings.s, STR(""));
+    side_init(&x->targets);
+    side_init(&x->shapes);
+}
+
+static void side_done(struct side *s) {
+    for (size_t i = 0; i < s->e.n; i++)
+        if (s->e.p[i].row_n > 2) free(s->e.p[i].rows.many);
+    for (size_t i = 0; i < s->postings.n; i++) vec_done(&s->postings.p[i].ids);
+    vec_done(&s->e);
+    vec_done(&s->postings);
+    vec_done(&s->name_n);
+    map_done(&s->by_hash);
+    map_done(&s->by_label);
+    arena_free(s->bytes);
+}
+
+void index_done(struct index *x) {
+    side_done(&x->targets);
+    side_done(&x->shapes);
+    vec_done(&x->rows);
+    vec_done(&x->scratch);
+    vec_done(&x->strings.s);
+    map_done(&x->strings.by_hash);
+    arena_free(x->strings.bytes);
+    *x = (struct index){0};
+}
+
+/* --- entries */
+
+static uint64_t label_hash(str name, str value) {
+    return hash_mix(hash_str(name), hash_str(value));
+}
+
+uint64_t index_hash_labels(struct labels ls) {
+    uint64_t h = 0;
+    for (size_t i = 0; i < ls.n; i++) h += label_hash(ls.l[i].name, ls.l[i].value);
+    return h;
+}
+
+static uint64_t posting_key(struct label_id l) {
+    return hash_mix((uint64_t)l.name << 32 | l.value, 0x706f7374696e6773);
+}
+
+static size_t find_posting(const struct side *s, struct label_id l) {
+    uint64_t key = posting_key(l);
+    for (size_t at = map_first(&s->by_label, key); at != MAP_END; at = map_next(&s->by_label, at, key)) {
+        size_t i = s->by_label.slots[at].value - 1;
+        if (s->postings.p[i].label.name == l.name && s->postings.p[i].label.value == l.value) return i;
+    }
+    return SIZE_MAX;
+}
+const struct posting *side_posting(const struct side *s, struct label_id l) {
+    size_t i = find_posting(s, l);
+    return i == SIZE_MAX ? NULL : &s->postings.p[i];
+}
+
+static void post(struct side *s, struct label_id l, uint32_t id) {
+    size_t i = find_posting(s, l);
+    if (i == SIZE_MAX) {
+        i = s->postings.n;
+        vec_add(&s->postings)->label = l;
+        map_put(&s->by_label, posting_key(l), i + 1);
+    }
+    vec_push(&s->postings.p[i].ids, id);
+}
+
+static void count_name(struct side *s, uint32_t name) {
+    while (s->name_n.n <= name) vec_push(&s->name_n, 0);
+    s->name_n.p[name]++;
+}
+
+uint32_t index_put_ids(struct index *x, struct side *s, const struct label_id *l, size_t n) {
+    uint64_t hash = 0;
+    for (size_t i = 0; i < n; i++) hash += label_hash(x->strings.s.p[l[i].name], x->strings.s.p[l[i].value]);
+    for (size_t at = map_first(&s->by_hash, hash); at != MAP_END; at = map_next(&s->by_hash, at, hash)) {
+        uint32_t id = (uint32_t)s->by_hash.slots[at].value - 1;
+        const struct entry *e = &s->e.p[id];
+        if (e->n == n && (n == 0 || memcmp(e->l, l, n * sizeof *l) == 0)) return id;
+    }
+    uint32_t id = (uint32_t)s->e.n;
+    struct entry *e = vec_add(&s->e);
+    e->hash = hash;
+    e->n = (uint32_t)n;
+    e->l = arena_new_n(s->bytes, struct label_id, n);
+    if (n) memcpy(e->l, l, n * sizeof *l);
+    map_put(&s->by_hash, hash, id + 1);
+    for (size_t i = 0; i < n; i++) {
+        count_name(s, l[i].name);
+        if (x->with_postings) post(s, l[i], id);
+    }
+    return id;
+}
+
+static uint32_t put_labels(struct index *x, struct side *s, struct labels ls) {
+    x->scratch.n = 0;
+    for (size_t i = 0; i < ls.n; i++) {
+        struct label_id l = {strtab_put(&x->strings, ls.l[i].name), strtab_put(&x->strings, ls.l[i].value)};
+        vec_push(&x->scratch, l);
+    }
+    return index_put_ids(x, s, x->scratch.p, x->scratch.n);
+}
+uint32_t index_put_target(struct index *x, struct labels ls) {
+    return put_labels(x, &x->targets, ls);
+}
+uint32_t index_put_shape(struct index *x, struct labels ls) {
+    return put_labels(x, &x->shapes, ls);
+}
+
+const uint32_t *entry_rows(const struct entry *e) {
+    return e->row_n <= 2 ? e->rows.few : e->rows.many;
+}
+
+static void add_row(struct entry *e, uint32_t row) {
+    uint32_t n = e->row_n;
+    if (n < 2) {
+        e->rows.few[n] = row;
+    } else {
+        if (n == 2) {
+            uint32_t *many = mem_alloc(4 * sizeof *many);
+            memcpy(many, e->rows.few, sizeof e->rows.few);
+            e->rows.many = many;
+        } else if ((n & (n - 1)) == 0) {
+            e->rows.many = mem_realloc(e->rows.many, 2 * (size_t)n * sizeof(uint32_t));
+        }
+        e->rows.many[n] = row;
+    }
+    e->row_n = n + 1;
+}
+
+uint32_t index_add_row(struct index *x, uint32_t target, uint32_t shape) {
+    uint32_t row = (uint32_t)x->rows.n;
+    vec_push(&x->rows, ((struct row_ids){target, shape}));
+    add_row(&x->targets.e.p[target], row);
+    add_row(&x->shapes.e.p[shape], row);
+    return row;
+}
+
+struct labels index_labels(const struct index *x, uint32_t target, uint32_t shape, struct arena *a) {
+    const struct entry *t = index_target(x, target);
+    const struct entry *s = index_shape(x, shape);
+    const str *strings = x->strings.s.p;
+    struct label *out = arena_new_n(a, struct label, t->n + s->n);
+    size_t n = 0;
+    uint32_t i = 0;
+    uint32_t j = 0;
+    while (i < t->n || j < s->n) {
+        bool from_target = j == s->n || (i < t->n && str_cmp(strings[t->l[i].name], strings[s->l[j].name]) < 0);
+        struct label_id l = from_target ? t->l[i++] : s->l[j++];
+        out[n++] = (struct label){strings[l.name], strings[l.value]};
+    }
+    return (struct labels){out, n};
+}
+
+size_t index_bytes(const struct index *x) {
+    size_t n = x->rows.cap * sizeof *x->rows.p + arena_used_bytes(x->strings.bytes) + x->strings.s.cap * sizeof(str) +
+               x->strings.by_hash.cap * sizeof(struct map_slot);
+    const struct side *sides[] = {&x->targets, &x->shapes};
+    for (size_t i = 0; i < ARRAY_N(sides); i++) {
+        const struct side *s = sides[i];
+        n += arena_used_bytes(s->bytes) + s->e.cap * sizeof *s->e.p + s->postings.cap * sizeof *s->postings.p;
+        n += (s->by_hash.cap + s->by_label.cap) * sizeof(struct map_slot);
+        for (size_t k = 0; k < s->postings.n; k++) n += s->postings.p[k].ids.cap * sizeof(uint32_t);
+        for (size_t k = 0; k < s->e.n; k++)
+            if (s->e.p[k].row_n > 2) n += s->e.p[k].row_n * sizeof(uint32_t);
+    }
+    return n;
+}

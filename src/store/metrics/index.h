@@ -1,0 +1,98 @@
+/* store/metrics/index: which series exist. One thread at a time; immutable once built (a part's) it may be read by any.
+ *
+ * A series is a (target, shape): the labels all lines of one source share, interned once, and the metric name with the series' own labels, interned
+ * once for all sources. 50 replicas of a service with 500 series each are 50 targets and 500 shapes, and a new pod costs one target instead of a
+ * posting per label per series. Matchers are resolved on both sides; a name never occurs on both sides of one series.
+ *
+ * `row` is the number of a series, counted from 0: a position in the head's array or in a part. */
+#pragma once
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/map.h"
+#include "base/vec.h"
+#include "model/labels.h"
+
+enum { MATCHERS_MAX = 63, ID_NONE = UINT32_MAX };
+
+struct strtab { /* strings by number; 0 is "" */
+    struct arena *bytes;
+    VEC(str) s;
+    struct map by_hash;
+};
+struct label_id {
+    uint32_t name, value; /* strtab numbers */
+};
+/* A target or a shape. The hash is the sum of its labels' hashes, so that target + shape = the series, however the labels were split. */
+struct entry {
+    uint64_t hash;
+    struct label_id *l; /* sorted by name */
+    uint32_t n;
+    uint32_t row_n;
+    union { /* row_n <= 2: in place, else allocated to the next power of two */
+        uint32_t few[2];
+        uint32_t *many;
+    } rows;
+    uint32_t epoch; /* the head's: the log epoch it is defined in */
+};
+struct posting { /* the entries of one side that carry a label; ids ascend */
+    struct label_id label;
+    VEC(uint32_t) ids;
+};
+struct side {
+    struct arena *bytes;
+    VEC(struct entry) e;
+    struct map by_hash;
+    VEC(struct posting) postings;
+    struct map by_label;  /* label -> posting + 1 */
+    VEC(uint32_t) name_n; /* entries that have the name, by strtab number (may be shorter than strtab) */
+};
+struct row_ids {
+    uint32_t target, shape;
+};
+struct index {
+    struct strtab strings;
+    struct side targets, shapes;
+    VEC(struct row_ids) rows; /* by row number; rows are added in order 0, 1, 2... */
+    VEC(struct label_id) scratch;
+    bool with_postings;
+};
+
+void index_init(struct index *x, bool with_postings);
+void index_done(struct index *x);
+uint32_t strtab_put(struct strtab *t, str s);
+uint32_t strtab_find(const struct strtab *t, str s); /* ID_NONE: unknown */
+
+const struct posting *side_posting(const struct side *s, struct label_id l); /* NULL: no entry has it (or the index keeps no postings) */
+static inline bool side_has_name(const struct side *s, uint32_t name) {
+    return name < s->name_n.n && s->name_n.p[name] > 0;
+}
+
+/* Interns a label set (sorted, unique names). */
+uint32_t index_put_target(struct index *x, struct labels ls);
+uint32_t index_put_shape(struct index *x, struct labels ls);
+uint32_t index_put_ids(struct index *x, struct side *side, const struct label_id *l, size_t n); /* the same by strtab numbers */
+uint32_t index_add_row(struct index *x, uint32_t target, uint32_t shape);                       /* the number of the new row */
+const uint32_t *entry_rows(const struct entry *e);
+static inline const struct entry *index_target(const struct index *x, uint32_t id) {
+    return &x->targets.e.p[id];
+}
+static inline const struct entry *index_shape(const struct index *x, uint32_t id) {
+    return &x->shapes.e.p[id];
+}
+/* Labels of a series, target and shape merged in order; the array is the arena's, the strings are the index'. */
+struct labels index_labels(const struct index *x, uint32_t target, uint32_t shape, struct arena *a);
+static inline uint64_t index_hash(const struct index *x, uint32_t target, uint32_t shape) {
+    return index_target(x, target)->hash + index_shape(x, shape)->hash;
+}
+uint64_t index_hash_labels(struct labels ls); /* the same from a merged set */
+size_t index_bytes(const struct index *x);
+
+/* The series that match all matchers, in no order: target, shape and row of each, in the arena. ERR_LIMIT: a regex gave up, or too many matchers. */
+struct match {
+    uint32_t target, shape, row;
+};
+struct matches {
+    struct match *p;
+    size_t n, cap;
+};
+MUST_USE bool index_match(const struct index *x, const struct matcher *m, size_t n, struct arena *a, struct matches *out, struct err *e);

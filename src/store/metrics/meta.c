@@ -1,0 +1,88 @@
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "store/metrics/db.h"
+
+/* --- metadata */
+
+void meta_keep(struct tsdb *db, const struct metric_meta *m) {
+    uint64_t hash = hash_str(m->family);
+    struct metric_meta *old = NULL;
+    for (size_t at = map_first(&db->by_family, hash); at != MAP_END && !old; at = map_next(&db->by_family, at, hash)) {
+        struct metric_meta *x = &db->metas.p[db->by_family.slots[at].value - 1];
+        if (str_eq(x->family, m->family)) old = x;
+    }
+    if (!old) {
+        old = vec_add(&db->metas);
+        old->family = arena_str(db->meta_bytes, m->family);
+        map_put(&db->by_family, hash, db->metas.n);
+    }
+    if (old->type == m->type && str_eq(old->help, m->help) && str_eq(old->unit, m->unit)) return;
+    old->type = m->type;
+    if (!str_eq(old->help, m->help)) old->help = arena_str(db->meta_bytes, m->help);
+    if (!str_eq(old->unit, m->unit)) old->unit = arena_str(db->meta_bytes, m->unit);
+}
+
+static int by_family(const void *a, const void *b) {
+    return str_cmp(((const struct metric_meta *)a)->family, ((const struct metric_meta *)b)->family);
+}
+
+void tsdb_metadata(struct tsdb *db, str family, struct arena *a, struct metric_meta **out, size_t *n) {
+    assert_loop_thread();
+    struct metric_meta *list = arena_new_n(a, struct metric_meta, db->metas.n);
+    size_t count = 0;
+    for (size_t i = 0; i < db->metas.n; i++) {
+        const struct metric_meta *m = &db->metas.p[i];
+        if (family.n > 0 && !str_eq(m->family, family)) continue;
+        list[count++] = (struct metric_meta){arena_str(a, m->family), m->type, arena_str(a, m->help), arena_str(a, m->unit)};
+    }
+    qsort(list, count, sizeof *list, by_family);
+    *out = list;
+    *n = count;
+}
+
+/* --- exemplars: the newest EXEMPLARS_MAX, in memory */
+
+void exemplar_keep(struct tsdb *db, uint32_t row, const struct exemplar *x, int64_t default_t_ms) {
+    if (!db->exemplars) db->exemplars = mem_zalloc(EXEMPLARS_MAX * sizeof *db->exemplars);
+    struct kept_exemplar *k = &db->exemplars[db->exemplar_n++ % EXEMPLARS_MAX];
+    if (k->arena)
+        arena_reset(k->arena);
+    else
+        k->arena = arena_new(256);
+    k->row = row;
+    k->t_ms = x->t_ms ? x->t_ms : default_t_ms;
+    k->v = x->v;
+    k->labels = labels_copy(k->arena, x->labels);
+}
+
+static int by_series_then_time(const void *a, const void *b) {
+    const struct series_exemplar *x = a;
+    const struct series_exemplar *y = b;
+    int c = labels_cmp(x->series, y->series);
+    return c ? c : (x->exemplar.t_ms > y->exemplar.t_ms) - (x->exemplar.t_ms < y->exemplar.t_ms);
+}
+
+bool tsdb_exemplars(struct tsdb *db, const struct matcher *m, size_t n, int64_t from_ms, int64_t to_ms, struct arena *a, struct series_exemplar **out,
+                    size_t *out_n, struct err *e) {
+    assert_loop_thread();
+    const struct index *x = &db->head.index;
+    struct matches found = {0};
+    if (!index_match(x, m, n, a, &found, e)) return false;
+    uint8_t *wanted = arena_zalloc(a, MAX(x->rows.n, 1));
+    for (size_t i = 0; i < found.n; i++) wanted[found.p[i].row] = 1;
+    size_t kept = MIN(db->exemplar_n, (size_t)EXEMPLARS_MAX);
+    struct series_exemplar *list = arena_new_n(a, struct series_exemplar, kept);
+    size_t count = 0;
+    for (size_t i = 0; i < kept; i++) {
+        const struct kept_exemplar *k = &db->exemplars[i];
+        if (!wanted[k->row] || k->t_ms < from_ms || k->t_ms > to_ms) continue;
+        struct row_ids ids = x->rows.p[k->row];
+        struct labels series = labels_copy(a, index_labels(x, ids.target, ids.shape, a));
+        list[count++] = (struct series_exemplar){series, {labels_copy(a, k->labels), k->v, k->t_ms}};
+    }
+    qsort(list, count, sizeof *list, by_series_then_time);
+    *out = list;
+    *out_n = count;
+    return true;
+}
