@@ -261,9 +261,8 @@ static bool written_test(const struct filter *f, const struct value *v) {
 }
 static bool scalar_test(const struct filter *f, const struct value *v) {
     if (f->op == FILTER_EQ || f->op == FILTER_PREFIX || f->op == FILTER_WILDCARD || f->op == FILTER_REGEXP) return written_test(f, v);
-    if (f->op == FILTER_NUMBER_RANGE) return in_number_range(f, v->type == VAL_INT ? (double)v->i : v->type == VAL_DOUBLE ? v->d : v->b);
-    if (f->op == FILTER_EXISTS) return true;
-    if (f->op != FILTER_TIME_RANGE || v->type != VAL_INT) return false;
+    if (f->op == FILTER_NUMBER_RANGE) return v->type != VAL_BOOL && in_number_range(f, v->type == VAL_INT ? (double)v->i : v->d);
+    if (f->op != FILTER_TIME_RANGE || v->type != VAL_INT || str_find_char(f->field, '*') != STR_NONE) return false;
     /* The event's own time is in ns, a number pushed as a date in ms (epoch_millis). */
     int64_t ns = v->i;
     if (!str_eq(f->field, STR("@timestamp")) && __builtin_mul_overflow(v->i, NS_PER_MS, &ns)) return false;
@@ -274,7 +273,10 @@ bool filter_leaf_test(const struct filter *f, const struct value *v) {
     if (f->op == FILTER_EXISTS) return exists(v);
     if (f->op == FILTER_PHRASE) return has_phrase(f, v);
     switch (v->type) {
-    case VAL_STRING: return text_test(f, v->s);
+    case VAL_STRING:
+        /* "Any field" must not take the digits of a date for words: a date field has none. */
+        if (f->op < FILTER_EQ && str_find_char(f->field, '*') != STR_NONE && isodate_looks_like(v->s)) return false;
+        return text_test(f, v->s);
     case VAL_BOOL:
     case VAL_INT:
     case VAL_DOUBLE: return scalar_test(f, v);

@@ -25,7 +25,7 @@ enum filter_op {
     FILTER_WORD_REGEXP,
     FILTER_WORD_FUZZY, /* pattern against single words */
     FILTER_WORD_RANGE,
-    /* leaves on the whole, unanalysed string */
+    /* leaves on the whole, unanalysed string; a number or boolean counts as its text (EQ, PREFIX, WILDCARD, REGEXP) */
     FILTER_EQ,
     FILTER_PREFIX,
     FILTER_WILDCARD,
@@ -34,8 +34,8 @@ enum filter_op {
     FILTER_STRING_RANGE,
     FILTER_SUBSTRING, /* plain, case-insensitive ASCII, across words */
     /* typed leaves */
-    FILTER_NUMBER_RANGE, /* int, double (and bool as 0/1); eq is lo == hi */
-    FILTER_TIME_RANGE,   /* the event's time (field "@timestamp") or a value that is an ISO date, in ns */
+    FILTER_NUMBER_RANGE, /* int and double, never bool; eq is lo == hi */
+    FILTER_TIME_RANGE,   /* the event's time (field "@timestamp", ns), a string that is an ISO date, or (not under a glob) an integer in ms */
     FILTER_EXISTS,
     FILTER_IDS,   /* event _id in words[] */
     FILTER_TRACE, /* trace id equals (hi, lo) */

@@ -98,6 +98,8 @@ static void numbers_and_times_have_ranges(void **state) {
     assert_true(filter_leaf_test(&f, &d));
     assert_false(on_text(&f, "501"));
     f = (struct filter){.op = FILTER_NUMBER_RANGE, .has_lo = true, .num_lo = 1, .has_hi = true, .num_hi = 1};
+    assert_false(filter_leaf_test(&f, &b));
+    f = (struct filter){.op = FILTER_EQ, .words = &(str)STR_INIT("true"), .word_n = 1};
     assert_true(filter_leaf_test(&f, &b));
     f = (struct filter){.op = FILTER_TIME_RANGE, .field = STR("when"), .time_lo_ns = 0, .time_hi_ns = NS_PER_S};
     assert_true(on_text(&f, "1970-01-01T00:00:01Z"));
