@@ -159,6 +159,7 @@ static void expand(struct builder *b, uint32_t state) {
     uint32_t class_n = b->m->class_n;
     memset(b->heads, 0, class_n * sizeof *b->heads);
     b->targets.n = 0;
+    b->nfa->work += class_n;
     for (uint32_t i = 0; i < set.n; i++) {
         for (uint32_t at = b->nfa->states.p[set.p[i]].edges; at; at = b->nfa->edges.p[at - 1].next) {
             const struct nfa_edge *edge = &b->nfa->edges.p[at - 1];

@@ -6,7 +6,7 @@
 #include "base/vec.h"
 #include "store/events/automaton.h"
 
-enum { NFA_CP_MAX = 0x10ffff, NFA_STATES_MAX = 40000, NFA_WORK_MAX = 20000000, AUTOMATON_CELLS_MAX = 2000000 };
+enum { NFA_CP_MAX = 0x10ffff, NFA_STATES_MAX = 40000, NFA_WORK_MAX = 5000000, AUTOMATON_CELLS_MAX = 2000000 };
 
 /* The deterministic result. State 0 is dead; next[state * class_n + class]. */
 struct automaton {

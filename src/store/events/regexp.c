@@ -334,15 +334,16 @@ static void build_interval(struct nfa *n, const struct node *interval, struct nf
 static bool build_repeat(struct compiler *c, const struct node *n, struct nfa_part *out) {
     struct nfa_part whole = nfa_part(c->nfa);
     uint32_t at = whole.in;
-    uint32_t copies = n->max == UINT32_MAX ? n->min + 1 : n->max;
+    bool endless = n->max == UINT32_MAX;
+    uint32_t copies = endless ? MAX(n->min, 1u) : n->max;
     for (uint32_t i = 0; i < copies && !c->nfa->too_big; i++) {
         struct nfa_part kid;
         if (!build(c, n->kids.p[0], &kid)) return false;
         if (i >= n->min) nfa_jump(c->nfa, at, whole.out);
         nfa_jump(c->nfa, at, kid.in);
         at = kid.out;
-        if (n->max != UINT32_MAX || i + 1 < copies) continue;
-        /* the last, optional copy loops, through a state of its own: kid.in may already have a way back */
+        if (!endless || i + 1 < copies) continue;
+        /* the last copy loops, by a state of its own: kid.in may have a way back already */
         uint32_t loop = nfa_state(c->nfa);
         nfa_jump(c->nfa, kid.out, loop);
         nfa_jump(c->nfa, loop, kid.in);
