@@ -112,7 +112,7 @@ void loop_free(struct loop *l) {
     if (!l) return;
     while (run_posted(l)) continue;
     uv_walk(&l->uv, close_handle, NULL);
-    uv_run(&l->uv, UV_RUN_DEFAULT); /* only closing handles are left: ends by itself */
+    while (uv_run(&l->uv, UV_RUN_DEFAULT)) continue; /* only closing handles are left; a loop_stop may be pending */
     int failed = uv_loop_close(&l->uv);
     assert(!failed);
     vec_done(&l->posted);

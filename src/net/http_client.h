@@ -1,4 +1,7 @@
-/* net/http_client: HTTP client on libcurl multi, driven by the loop. Loop thread only. */
+/* net/http_client: HTTP client on libcurl multi, driven by the loop. Loop thread only.
+ *
+ * Connections are kept and used again. http and https only, also after redirects. gzip is asked for and undone. Proxies of the environment
+ * (http_proxy) are not used: targets are mostly local, and a proxy is a setting. Host names are resolved in a thread by libcurl. */
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
@@ -15,10 +18,11 @@ struct http_call {
     str body;
     const struct http_call_header *headers;
     size_t header_n;
-    int64_t timeout_ms;
-    size_t max_body_bytes; /* decoded; more: ERR_LIMIT */
+    int64_t timeout_ms;    /* of everything together; > 0 */
+    size_t max_body_bytes; /* decoded; more: ERR_LIMIT; > 0 */
     bool follow_redirects;
-    const char *proxy, *ca_file, *cert_file, *key_file, *server_name; /* NULL: default */
+    const char *proxy, *ca_file, *cert_file, *key_file; /* NULL: none, the system's, none, none */
+    const char *server_name;                            /* the certificate's, when it is not the URL's host */
     bool insecure_skip_verify;
     str basic_user, basic_password, bearer;
 };
@@ -26,7 +30,7 @@ struct http_call_header {
     str name, value;
 };
 struct http_call_result {
-    int status; /* 0: no reply; see err */
+    int status; /* 0: no (whole) reply; see err: ERR_TIMEOUT, ERR_LIMIT, ERR_INPUT (the URL), ERR_CANCELED, else ERR_IO */
     str body;   /* decoded (gzip); borrowed for the callback */
     size_t wire_bytes;
     str content_type;
@@ -34,7 +38,8 @@ struct http_call_result {
     struct err err;
 };
 struct http_request;
-/* All strings are copied. done runs once, on the loop thread. */
+/* All strings are copied. done runs once, on the loop thread, never from inside http_client_send; the request is gone after it. It may send
+ * another request but not free the client. */
 struct http_request *http_client_send(struct http_client *c, const struct http_call *call, void (*done)(void *arg, const struct http_call_result *r),
                                       void *arg);
-void http_request_cancel(struct http_request *r); /* done will not run */
+void http_request_cancel(struct http_request *r); /* done will not run; not from inside done; NULL is fine */

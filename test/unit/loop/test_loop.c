@@ -175,6 +175,7 @@ static void loop_free_closes_what_is_open(void **state) {
     int n = 0;
     timer_start(l, 1000, 1000, count, &n);
     loop_on_signal(l, SIGHUP, on_hup, NULL);
+    loop_stop(l);
     loop_free(l); /* LeakSanitizer sees the rest */
     assert_int_equal(n, 0);
 }
