@@ -470,7 +470,7 @@ bool json_value(struct json *j, struct value *out) {
 }
 
 bool json_done(struct json *j, struct err *e) {
-    skip_blanks(j);
+    if (!j->bad) skip_blanks(j);
     if (!j->bad && j->at < j->end) fail(j, j->at, "the end of the text");
     if (!j->bad && j->depth) fail(j, j->at, "the containers to be closed");
     if (!j->bad) return true;
