@@ -4,8 +4,7 @@
 
 #include "base/vec.h"
 #include "codec/json.h"
-#include "codec/timefmt.h"
-#include "wire/severity.h"
+#include "wire/doc_event.h"
 
 enum { ITEMS_MAX = 1000000 };
 
@@ -13,114 +12,6 @@ static const char *const op_names[] = {[ES_INDEX] = "index", [ES_CREATE] = "crea
 
 const char *es_op_name(enum es_op op) {
     return op_names[op];
-}
-
-/* --- what an event takes out of a document ------------------------------------------------------------------------------------------- */
-
-enum role { ROLE_TIME, ROLE_BODY, ROLE_SEVERITY, ROLE_TRACE, ROLE_SPAN, ROLE_N };
-
-/* Earlier rows win. `parent` set: the key inside that object. */
-static const struct role_key {
-    str key, parent;
-    enum role role;
-} role_keys[] = {
-    {STR_INIT("@timestamp"), STR_INIT(""), ROLE_TIME},   {STR_INIT("timestamp"), STR_INIT(""), ROLE_TIME},
-    {STR_INIT("time"), STR_INIT(""), ROLE_TIME},         {STR_INIT("ts"), STR_INIT(""), ROLE_TIME},
-    {STR_INIT("message"), STR_INIT(""), ROLE_BODY},      {STR_INIT("log"), STR_INIT(""), ROLE_BODY},
-    {STR_INIT("msg"), STR_INIT(""), ROLE_BODY},          {STR_INIT("severity"), STR_INIT(""), ROLE_SEVERITY},
-    {STR_INIT("level"), STR_INIT(""), ROLE_SEVERITY},    {STR_INIT("log.level"), STR_INIT(""), ROLE_SEVERITY},
-    {STR_INIT("level"), STR_INIT("log"), ROLE_SEVERITY}, {STR_INIT("severity_text"), STR_INIT(""), ROLE_SEVERITY},
-    {STR_INIT("trace_id"), STR_INIT(""), ROLE_TRACE},    {STR_INIT("traceId"), STR_INIT(""), ROLE_TRACE},
-    {STR_INIT("trace.id"), STR_INIT(""), ROLE_TRACE},    {STR_INIT("id"), STR_INIT("trace"), ROLE_TRACE},
-    {STR_INIT("span_id"), STR_INIT(""), ROLE_SPAN},      {STR_INIT("spanId"), STR_INIT(""), ROLE_SPAN},
-    {STR_INIT("span.id"), STR_INIT(""), ROLE_SPAN},      {STR_INIT("id"), STR_INIT("span"), ROLE_SPAN},
-};
-
-struct roles {
-    const struct value *value[ROLE_N];
-    uint8_t row[ROLE_N]; /* of role_keys; ARRAY_N: not found */
-};
-
-static void find_roles_in(const struct field *f, size_t n, str parent, struct roles *r) {
-    for (size_t i = 0; i < n; i++) {
-        str key = f[i].key;
-        if (key.n < 2 || key.n > 13) continue;
-        for (uint8_t row = 0; row < ARRAY_N(role_keys); row++) {
-            const struct role_key *k = &role_keys[row];
-            if (k->key.n != key.n || k->key.p[0] != key.p[0] || row >= r->row[k->role]) continue;
-            if (!str_eq(k->key, key) || !str_eq(k->parent, parent)) continue;
-            if (k->role == ROLE_BODY && f[i].value.type != VAL_STRING) continue; /* "log": {...} is no message */
-            r->value[k->role] = &f[i].value;
-            r->row[k->role] = row;
-        }
-        if (parent.n == 0 && f[i].value.type == VAL_MAP && key.n <= 5) find_roles_in(f[i].value.fields, f[i].value.n, key, r);
-    }
-}
-
-static struct roles find_roles(const struct field *f, size_t n) {
-    struct roles r = {0};
-    memset(r.row, ARRAY_N(role_keys), sizeof r.row);
-    find_roles_in(f, n, STR(""), &r);
-    return r;
-}
-
-/* A number of s, ms, us or ns since 1970, told apart by size: no log is older than 1973 or newer than 5138. */
-static bool epoch_ns(double v, bool at_least_ms, int64_t *out_ns) {
-    double a = v < 0 ? -v : v;
-    double scale = a >= 1e17 ? 1 : a >= 1e14 ? 1e3 : a >= 1e11 || at_least_ms ? 1e6 : 1e9;
-    if (!(a * scale < 9.2e18)) return false;
-    *out_ns = (int64_t)v * (int64_t)scale + (int64_t)((v - (double)(int64_t)v) * scale);
-    return true;
-}
-
-static bool read_time(const struct value *v, bool at_least_ms, int64_t *out_ns) {
-    int64_t number;
-    switch (v->type) {
-    case VAL_INT: return epoch_ns((double)v->i, at_least_ms, out_ns);
-    case VAL_DOUBLE: return epoch_ns(v->d, at_least_ms, out_ns);
-    case VAL_STRING: break;
-    case VAL_NULL:
-    case VAL_BOOL:
-    case VAL_BYTES:
-    case VAL_ARRAY:
-    case VAL_MAP: return false;
-    }
-    if (time_parse_rfc3339(v->s, out_ns, NULL)) return true;
-    if (str_i64(v->s, &number)) return epoch_ns((double)number, at_least_ms, out_ns);
-    if (v->s.n != 10) return false;
-    char day[20] = "0000-00-00T00:00:00Z"; /* strict_date_optional_time: the time may be left out */
-    memcpy(day, v->s.p, 10);
-    return time_parse_rfc3339(str_n(day, sizeof day), out_ns, NULL);
-}
-
-static void read_trace_id(const struct value *v, struct trace_id *out) {
-    if (v->type != VAL_STRING || v->s.n > 32) return;
-    str low = v->s.n > 16 ? str_from(v->s, v->s.n - 16) : v->s;
-    struct trace_id id = {0};
-    if (!str_hex_u64(low, &id.lo)) return;
-    if (v->s.n > 16 && !str_hex_u64(str_sub(v->s, 0, v->s.n - 16), &id.hi)) return;
-    *out = id;
-}
-
-/* Fills the event from its attrs. false: Elasticsearch would refuse the document too (its @timestamp is no date). */
-static bool event_from_doc(struct event *ev, int64_t now_ns, struct err *e) {
-    struct roles r = find_roles(ev->attrs, ev->attr_n);
-    ev->kind = EVENT_LOG;
-    ev->source_doc = true;
-    ev->observed_ns = now_ns;
-    ev->time_ns = now_ns;
-    const struct value *t = r.value[ROLE_TIME];
-    bool strict = t && r.row[ROLE_TIME] == 0;
-    if (t && !read_time(t, strict, &ev->time_ns) && strict && t->type != VAL_NULL)
-        return err_set(e, ERR_INPUT, "failed to parse field [@timestamp] of type [date]: expected RFC 3339 text or milliseconds since 1970");
-    if (r.value[ROLE_BODY]) ev->body = r.value[ROLE_BODY]->s;
-    const struct value *level = r.value[ROLE_SEVERITY];
-    if (level) ev->severity = severity_from_value(level);
-    if (level && level->type == VAL_STRING) ev->severity_text = level->s;
-    if (r.value[ROLE_TRACE]) read_trace_id(r.value[ROLE_TRACE], &ev->trace);
-    const struct value *span = r.value[ROLE_SPAN];
-    if (span && span->type == VAL_STRING && !str_hex_u64(span->s, &ev->span_id)) ev->span_id = 0;
-    return true;
 }
 
 static bool parse_object(str json, struct arena *a, struct value *out, struct err *e) {
@@ -249,8 +140,8 @@ static void read_document(struct bulk *b, str line, struct es_item *item) {
     }
     if (item->op == ES_UPDATE && !doc_of_update(&doc, &doc))
         return refuse_item(b, item, 400, "unsupported_operation_exception", STR("documents are immutable: an update needs a whole [doc]"));
-    struct event ev = {.attrs = doc.fields, .attr_n = doc.n, .id = item->id};
-    if (!event_from_doc(&ev, b->in->now_ns, &e)) return refuse_item(b, item, 400, "document_parsing_exception", err_str(&e));
+    struct event ev = {.attrs = doc.fields, .attr_n = doc.n, .id = item->id, .source_doc = true};
+    if (!doc_event(&ev, b->in->now_ns, &e)) return refuse_item(b, item, 400, "document_parsing_exception", err_str(&e));
     ev.stream = stream_of_index(b, item->index);
     item->event = (uint32_t)b->events.n;
     vec_push(&b->events, ev);
@@ -323,9 +214,9 @@ bool es_doc_decode(str json, str index, str id, int64_t now_ns, struct event_bat
     struct value doc;
     if (!parse_object(arena_str(a, json), a, &doc, e)) return false;
     batch->events = arena_one(a, struct event);
-    *batch->events = (struct event){.attrs = doc.fields, .attr_n = doc.n, .id = arena_str(a, id)};
+    *batch->events = (struct event){.attrs = doc.fields, .attr_n = doc.n, .id = arena_str(a, id), .source_doc = true};
     batch->event_n = 1;
-    if (!event_from_doc(batch->events, now_ns, e)) return false;
+    if (!doc_event(batch->events, now_ns, e)) return false;
     batch->streams = arena_one(a, struct stream);
     batch->streams->index = arena_str(a, index);
     batch->stream_n = 1;

@@ -2,12 +2,8 @@
  * the body is copied into its arena once.
  * Source: Elasticsearch reference, "Bulk API"; error types and texts as Elasticsearch 8 answers them.
  *
- * A document becomes a log event with source_doc set: attrs are its top-level fields (nested values kept), and read out of them are
- *   time      @timestamp, timestamp, time, ts: RFC 3339 text, or a number of s, ms, us or ns since 1970 (told apart by size); else now_ns
- *   body      message, log, msg
- *   severity  severity, level, log.level, severity_text (a name or a bunyan/pino number)
- *   trace     trace_id, traceId, trace.id; span_id, spanId, span.id (hex)
- * A dotted name is found flat ("log.level") and nested ({"log":{"level":..}}). Every _index is one stream. */
+ * A document becomes a log event with source_doc set; attrs are its top-level fields (nested values kept); time, message, severity and trace
+ * id are read out of them as doc_event.h says. Every _index is one stream. */
 #pragma once
 #include "model/batch.h"
 

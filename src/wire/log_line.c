@@ -1,0 +1,154 @@
+#include "wire/log_line.h"
+
+#include "base/clock.h"
+#include "codec/json.h"
+#include "codec/timefmt.h"
+#include "wire/doc_event.h"
+#include "wire/severity.h"
+
+enum { HEAD_BYTES = 160, WORDS_MAX = 8 }; /* where a level word is looked for */
+
+static bool read_json(str line, int64_t now_ns, struct arena *a, struct event *out) {
+    struct json j = json_open(line, a);
+    struct value doc = {0};
+    json_value(&j, &doc);
+    if (!json_done(&j, NULL) || doc.type != VAL_MAP) return false;
+    out->attrs = doc.fields;
+    out->attr_n = doc.n;
+    out->body = STR_NULL;
+    if (!doc_event(out, now_ns, NULL)) out->time_ns = now_ns; /* an @timestamp that is no date: the line counts all the same */
+    if (out->body.n == 0) out->body = line;
+    return true;
+}
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* Length of the stamp at the start of s: date, 'T' or blank, time, fraction after '.' or ',', zone. 0: none. */
+static size_t stamp_length(str s) {
+    static const char shape[] = "dddd-dd-dd dd:dd:dd";
+    size_t n = sizeof shape - 1;
+    if (s.n < n) return 0;
+    for (size_t i = 0; i < n; i++) {
+        bool ok =
+            shape[i] == 'd' ? is_digit(s.p[i]) : s.p[i] == shape[i] || (i == 10 && s.p[i] == 'T') || (i < 10 && shape[i] == '-' && s.p[i] == '/');
+        if (!ok) return 0;
+    }
+    if (n + 1 < s.n && (s.p[n] == '.' || s.p[n] == ',') && is_digit(s.p[n + 1]))
+        for (n++; n < s.n && is_digit(s.p[n]); n++) {
+        }
+    if (n < s.n && s.p[n] == 'Z') return n + 1;
+    if (n < s.n && (s.p[n] == '+' || s.p[n] == '-'))
+        for (n++; n < s.n && (is_digit(s.p[n]) || s.p[n] == ':'); n++) {
+        }
+    return n;
+}
+
+static void read_stamp(str line, int64_t *out_ns) {
+    char text[64];
+    if (line.n && line.p[0] == '[') line = str_from(line, 1);
+    size_t n = stamp_length(line);
+    if (n == 0 || n > sizeof text) return;
+    memcpy(text, line.p, n);
+    text[4] = text[7] = '-';
+    if (n > 19 && text[19] == ',') text[19] = '.';
+    int64_t ns;
+    if (time_parse_rfc3339(str_n(text, n), &ns, NULL)) *out_ns = ns;
+}
+
+/* klog: "I1122 12:00:00.123456   1 main.go:12] text" has no year: the one that brings it nearest to now. */
+static bool read_klog(str line, int64_t now_ns, struct event *out) {
+    static const char shape[] = "Ldddd dd:dd:dd.dddddd";
+    if (line.n < sizeof shape - 1 || !memchr("IWEF", line.p[0], 4)) return false;
+    for (size_t i = 1; i < sizeof shape - 1; i++)
+        if (shape[i] == 'd' ? !is_digit(line.p[i]) : line.p[i] != shape[i]) return false;
+    int64_t year, best_ns = now_ns;
+    unsigned month, day;
+    uint64_t best_gap = UINT64_MAX;
+    time_civil_from_days(now_ns / (86400 * NS_PER_S), &year, &month, &day);
+    for (int64_t y = year - 1; y <= year + 1; y++) {
+        char text[32];
+        int64_t ns;
+        char digits[5] = {(char)('0' + y / 1000 % 10), (char)('0' + y / 100 % 10), (char)('0' + y / 10 % 10), (char)('0' + y % 10), '-'};
+        memcpy(text, digits, 5);
+        memcpy(text + 5, line.p + 1, 2);
+        text[7] = '-';
+        memcpy(text + 8, line.p + 3, 18);
+        if (!time_parse_rfc3339(str_n(text, 26), &ns, NULL)) continue;
+        uint64_t gap = ns > now_ns ? (uint64_t)(ns - now_ns) : (uint64_t)(now_ns - ns);
+        if (gap < best_gap) best_gap = gap, best_ns = ns;
+    }
+    out->time_ns = best_ns;
+    out->severity_text = str_sub(line, 0, 1);
+    out->severity = severity_from_text(out->severity_text);
+    return true;
+}
+
+static bool is_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
+}
+
+/* The first known level among the first words. A word that starts in the middle of a name ("com.example.Error", "/info") is none; one letter is too
+ * little, and lower-case words count only when marked: [warn], level=warn, warn: */
+static void read_level(str line, struct event *out) {
+    str head = str_sub(line, 0, HEAD_BYTES);
+    size_t words = 0;
+    for (size_t i = 0; i < head.n && words < WORDS_MAX; words++) {
+        while (i < head.n && !is_word(head.p[i])) i++;
+        size_t from = i;
+        while (i < head.n && is_word(head.p[i])) i++;
+        if (from < head.n && is_digit(head.p[from])) words--; /* dates, times and process ids are no words */
+        str word = str_sub(head, from, i);
+        uint8_t number = word.n > 1 ? severity_from_text(word) : 0;
+        if (number == 0) continue;
+        char before = from ? head.p[from - 1] : ' ', after = i < head.n ? head.p[i] : ' ';
+        bool upper = word.p[0] >= 'A' && word.p[0] <= 'Z' && word.p[1] >= 'A' && word.p[1] <= 'Z';
+        bool marked = before == '[' || before == '=' || before == '"' || before == '<' || before == '(' || after == ':' || after == ']';
+        bool in_name = strchr("./_-:@", before) != NULL || strchr("./_-=", after) != NULL;
+        if (in_name || (!upper && !marked)) continue;
+        out->severity = number;
+        out->severity_text = word;
+        return;
+    }
+}
+
+/* Hex digits behind the key: `trace_id=4bf9...` */
+static str logfmt_hex(str line, const str *keys, size_t n) {
+    for (size_t k = 0; k < n; k++) {
+        size_t at = str_find(line, keys[k]);
+        if (at == STR_NONE) continue;
+        str rest = str_from(line, at + keys[k].n);
+        if (rest.n && rest.p[0] == '"') rest = str_from(rest, 1);
+        size_t digits = 0;
+        while (digits < rest.n && digits <= 32 && is_word(rest.p[digits])) digits++;
+        if (digits == 16 || digits == 32) return str_sub(rest, 0, digits);
+    }
+    return STR_NULL;
+}
+
+static void read_ids(str line, struct event *out) {
+    static const str trace_keys[] = {STR_INIT("trace_id="), STR_INIT("traceID="), STR_INIT("traceId=")};
+    static const str span_keys[] = {STR_INIT("span_id="), STR_INIT("spanID="), STR_INIT("spanId=")};
+    str hex = logfmt_hex(line, trace_keys, ARRAY_N(trace_keys));
+    struct trace_id id = {0};
+    if (hex.n == 0 || !str_hex_u64(str_from(hex, hex.n - 16), &id.lo) || (hex.n == 32 && !str_hex_u64(str_sub(hex, 0, 16), &id.hi))) return;
+    out->trace = id;
+    hex = logfmt_hex(line, span_keys, ARRAY_N(span_keys));
+    uint64_t span;
+    if (hex.n == 16 && str_hex_u64(hex, &span)) out->span_id = span;
+}
+
+void log_line_event(str line, int64_t now_ns, struct arena *a, struct event *out) {
+    out->kind = EVENT_LOG;
+    if (line.n && line.p[0] == '{' && read_json(line, now_ns, a, out)) return;
+    out->attrs = NULL;
+    out->attr_n = 0;
+    out->body = line;
+    out->observed_ns = out->time_ns = now_ns;
+    if (!read_klog(line, now_ns, out)) {
+        read_stamp(line, &out->time_ns);
+        read_level(line, out);
+    }
+    read_ids(line, out);
+}
