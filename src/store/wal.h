@@ -31,8 +31,9 @@ struct wal_replay_stats {
     uint64_t frames, bytes, damaged_frames, damaged_bytes;
     struct err first_damage; /* "wal/0000000000000000.wal: damaged frame at byte 1234 (96 bytes skipped)" */
 };
-/* Opens or creates; replays every whole frame at or above its owner's checkpoint in order, in bounded memory, before returning. on_record may
- * fail only for ERR_IO/ERR_LIMIT (open then fails). The payload is borrowed for the call. */
+/* l NULL: no sync thread; wal_commit writes and syncs before it returns (tools, tests). Opens or creates; replays every whole frame at or above its
+ * owner's checkpoint in order, in bounded memory, before returning. on_record may fail only for ERR_IO/ERR_LIMIT (open then fails). The payload is
+ * borrowed for the call. */
 MUST_USE bool wal_open(struct loop *l, const struct wal_options *o,
                        bool (*on_record)(void *arg, enum wal_type type, uint64_t lsn, str payload, struct err *e), void *arg,
                        struct wal_replay_stats *stats, struct wal **out, struct err *e);
@@ -41,6 +42,8 @@ void wal_close(struct wal *w); /* commits what is pending; pending callbacks run
 /* Appends a record to the current group; copies the payload. *lsn: its position. ERR_LIMIT: queue full, ERR_IO/ERR_LIMIT(disk full): the log is
  * refusing until a write succeeds again (it retries by itself). */
 MUST_USE bool wal_append(struct wal *w, enum wal_type type, str payload, uint64_t *lsn, struct err *e);
+/* Would wal_append take a record now? If so, the next wal_append cannot fail: stores ask before they change anything. */
+MUST_USE bool wal_ready(struct wal *w, struct err *e);
 /* done(arg, err or NULL) on the loop thread once everything appended so far is durable. */
 void wal_commit(struct wal *w, void (*done)(void *arg, const struct err *e), void *arg);
 /* The owner no longer needs records with lsn < keep_from: segments wholly below every owner's mark are unlinked. Persisted in `wal/checkpoint`. */
