@@ -41,7 +41,7 @@ bool duration_parse(str s, int64_t *out_ms, struct err *e) {
         size_t from = at;
         uint64_t n;
         int64_t term;
-        if (!take_digits(s, &at, &n)) return refuse(s, from, "expected a number", e);
+        if (!take_digits(s, &at, &n)) return refuse(s, from, at == from ? "expected a number" : "out of range", e);
         size_t unit_at = at;
         str name = take_letters(s, &at);
         size_t unit = next_unit;
