@@ -13,7 +13,7 @@ static const struct {
 };
 
 /* A message too long for its room ends with a whole character: it goes into JSON. */
-static void format(char *text, size_t room, const char *fmt, va_list ap) {
+static void PRINTF_LIKE(3, 0) format(char *text, size_t room, const char *fmt, va_list ap) {
     int n = vsnprintf(text, room, fmt, ap);
     if (n < 0 || (size_t)n < room) return;
     size_t end = room - 1, lead = end;

@@ -164,7 +164,7 @@ static bool read_pairs(struct reader *r, unsigned depth, struct pairs *pairs, st
         if (!next_event(r)) return false;
         if (r->event.type == YAML_MAPPING_END_EVENT) break;
         struct yaml_pair pair;
-        bool is_merge;
+        bool is_merge = false;
         if (!read_pair(r, depth, &pair, &is_merge, height)) return false;
         const struct yaml_pair *twin = is_merge ? NULL : find(pairs, index, pair.key);
         if (twin || (is_merge && merged.type != YAML_NULL)) return refuse(r, pair.line, pair.column, "a second time the key", pair.key);
