@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/vec.h"
 #include "codec/json.h"
+#include "query/lucene/lucene.h"
 
 enum { BUCKETS_MAX = 2000, MARKS_MAX = 200, MARK_SERIES_MAX = 500, SERVICE_POINTS = 60, ROWS_BETWEEN_RESETS = 256 };
 #define WINDOW_MS_MAX (INT64_C(20) * 366 * 86400 * MS_PER_S)
@@ -29,6 +30,8 @@ struct question {
     int64_t from_ms, to_ms;
     struct evdb_snapshot *events;
     unsigned n;                        /* strip: buckets */
+    str query;                         /* strip: Lucene; empty: every log */
+    struct fields fields;              /* strip: what the query's names mean */
     struct tsdb_selection *up, *start; /* strip: series behind the marks */
     bool (*answer)(struct question *q, struct buf *out, struct err *e);
     struct buf out;
@@ -40,6 +43,7 @@ static void question_free(struct question *q) {
     if (q->events) evdb_snapshot_free(q->events);
     if (q->up) tsdb_selection_free(q->up);
     if (q->start) tsdb_selection_free(q->start);
+    fields_done(&q->fields);
     buf_done(&q->out);
     arena_free(q->arena);
 }
@@ -237,10 +241,22 @@ static const struct severity_class {
     double lo, hi;
 } classes[] = {{STR_INIT("error"), 17, 24}, {STR_INIT("warn"), 13, 16}, {STR_INIT("debug"), 1, 8}};
 
+/* As the page asks /_search: plain words must all be there. */
+static bool parse_query(struct question *q, const struct filter **out, struct err *e) {
+    *out = NULL;
+    if (!str_trim(q->query).n) return true;
+    struct lucene_options o = {
+        .fields = &q->fields, .default_and = true, .lenient = true, .analyze_wildcard = true, .dates = {.now_ns = clock_wall_ns()}};
+    return lucene_filter(q->query, &o, q->arena, out, e);
+}
+
 static bool answer_strip(struct question *q, struct buf *out, struct err *e) {
+    const struct filter *asked;
+    if (!parse_query(q, &asked, e)) return false;
     int64_t step_ms = (q->to_ms - q->from_ms + q->n - 1) / q->n;
     struct evscan scan = {.from_ns = q->from_ms * NS_PER_MS, .to_ns = q->to_ms * NS_PER_MS - 1, .any_order = true, .job = &q->job};
     uint64_t *rest = arena_zalloc(q->arena, q->n * sizeof *rest);
+    scan.filter = asked;
     if (!evdb_histogram(q->events, &scan, step_ms * NS_PER_MS, rest, q->n, e)) return false;
     struct json_out o = {.buf = out};
     json_put_object(&o);
@@ -249,13 +265,11 @@ static bool answer_strip(struct question *q, struct buf *out, struct err *e) {
     json_put_key_c(&o, "step");
     json_put_i64(&o, step_ms);
     for (size_t c = 0; c < ARRAY_N(classes); c++) {
-        struct filter f = {.op = FILTER_NUMBER_RANGE,
-                           .field = STR("severity_number"),
-                           .num_lo = classes[c].lo,
-                           .num_hi = classes[c].hi,
-                           .has_lo = true,
-                           .has_hi = true};
-        scan.filter = &f;
+        struct filter severity = {.op = FILTER_NUMBER_RANGE, .field = STR("severity_number"), .has_lo = true, .has_hi = true};
+        severity.num_lo = classes[c].lo;
+        severity.num_hi = classes[c].hi;
+        const struct filter *both[] = {&severity, asked};
+        scan.filter = filter_join(q->arena, FILTER_AND, both, ARRAY_N(both));
         uint64_t *counts = arena_zalloc(q->arena, q->n * sizeof *counts);
         if (!evdb_histogram(q->events, &scan, step_ms * NS_PER_MS, counts, q->n, e)) return false;
         json_put_key(&o, classes[c].name);
@@ -299,6 +313,13 @@ void ui_strip(void *arg, struct http_exchange *x) {
     struct question *q = question_new(app, x, from_ms, to_ms);
     q->answer = answer_strip;
     q->n = (unsigned)n;
+    q->query = arena_str(q->arena, http_param(x, STR("q")));
+    if (q->query.n) {
+        struct field_info *list;
+        size_t list_n;
+        evdb_fields(app->store->events, EVENT_LOG, q->arena, &list, &list_n);
+        q->fields = fields_open(list, list_n);
+    }
     q->events = evdb_snapshot(app->store->events, EVENT_LOG, from_ms * NS_PER_MS, to_ms * NS_PER_MS - 1);
     q->up = select_metric(app, STR("up"), from_ms, to_ms);
     q->start = select_metric(app, STR("process_start_time_seconds"), from_ms, to_ms);

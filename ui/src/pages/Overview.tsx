@@ -19,12 +19,14 @@ const POINTS = 60;
 export function Page() {
   return (
     <div class="pg ov">
-      <Services />
-      <div class="side-col">
+      <div>
+        <Services />
+        <Machines />
+      </div>
+      <div>
         <LogVolume />
         <Complaints />
       </div>
-      <Machines />
     </div>
   );
 }
