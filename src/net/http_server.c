@@ -524,6 +524,12 @@ bool http_server_listen(struct http_server *s, const char *name, unsigned kind, 
     return true;
 }
 
+str http_server_address(const struct http_server *s, const char *name) {
+    for (size_t i = 0; i < s->doors.n; i++)
+        if (str_eq_c(str_c(name), s->doors.p[i]->pub.name)) return s->doors.p[i]->pub.address;
+    return STR_NULL;
+}
+
 /* The handler keeps the exchange and still replies to it once; the client gets its answer now. */
 static void orphan(struct call *c) {
     static char text[] = "binnacle is shutting down\n";

@@ -95,6 +95,8 @@ struct http_server_config {
 struct http_server *http_server_new(struct loop *l, const struct http_server_config *c);
 /* Opens one listener "host:port". ERR_IO: "127.0.0.1:9090 is in use by prometheus (pid 123)" when the owner can be found. */
 MUST_USE bool http_server_listen(struct http_server *s, const char *name, unsigned kind, str address, struct err *e);
+/* The bound address of a door ("127.0.0.1:9090": with port 0 the one the kernel chose); empty: no such door. */
+str http_server_address(const struct http_server *s, const char *name);
 /* Stops listening, answers what is in flight with 503, frees. Handlers that still have an exchange are told by on_gone and reply to it once as ever;
  * http_header then finds nothing. Not from inside a handler. */
 void http_server_free(struct http_server *s);
