@@ -344,18 +344,18 @@ static bool start(struct serve *s, struct err *e) {
     return true;
 }
 
-/* Sources first, then what they feed. Every part accepts NULL. */
+/* Sources first, then the pool (its jobs answer requests), then the store (its last commit answers the pushes that wait), then the doors. */
 static void stop(struct serve *s) {
     timer_free(s->tick);
     tail_free(s->tail);
     for (size_t i = 0; i < ARRAY_N(s->udp); i++) jaeger_udp_free(s->udp[i]);
-    if (s->http) http_server_free(s->http);
-    if (s->pool) pool_free(s->pool);
+    pool_free(s->pool);
     scraper_free(s->scraper);
-    if (s->client) http_client_free(s->client);
+    http_client_free(s->client);
     self_free(s->self);
-    if (s->store) store_close(s->store);
-    if (s->loop) loop_free(s->loop);
+    store_close(s->store);
+    http_server_free(s->http);
+    loop_free(s->loop);
 }
 
 int cmd_serve(int argc, char **argv) {

@@ -1,0 +1,193 @@
+#include "query/trace/jaeger_json.h"
+
+#include <stdio.h>
+
+#include "base/vec.h"
+
+enum { JS_SAFE_INTEGER_BITS = 53 };
+
+static void put_trace_id(struct json_out *o, struct trace_id id) {
+    char hex[40];
+    int n = id.hi ? snprintf(hex, sizeof hex, "%016llx", (unsigned long long)id.hi) : 0;
+    snprintf(hex + n, sizeof hex - (size_t)n, "%016llx", (unsigned long long)id.lo);
+    json_put_key_c(o, "traceID");
+    json_put_string(o, str_c(hex));
+}
+
+static void put_span_id(struct json_out *o, uint64_t id) {
+    char hex[20];
+    snprintf(hex, sizeof hex, "%016llx", (unsigned long long)id);
+    json_put_key_c(o, "spanID");
+    json_put_string(o, str_c(hex));
+}
+
+/* {"key":..,"type":..,"value":..}; arrays and maps become JSON text in a string, as Jaeger's translator does. */
+static void put_tag(struct json_out *o, str key, const struct value *v) {
+    static const char *const types[] = {[VAL_NULL] = "string",   [VAL_BOOL] = "bool",    [VAL_INT] = "int64",    [VAL_DOUBLE] = "float64",
+                                        [VAL_STRING] = "string", [VAL_BYTES] = "binary", [VAL_ARRAY] = "string", [VAL_MAP] = "string"};
+    json_put_object(o);
+    json_put_key_c(o, "key");
+    json_put_string(o, key);
+    json_put_key_c(o, "type");
+    json_put_string(o, str_c(types[v->type]));
+    json_put_key_c(o, "value");
+    bool big = v->type == VAL_INT && (v->i > INT64_C(1) << JS_SAFE_INTEGER_BITS || v->i < -(INT64_C(1) << JS_SAFE_INTEGER_BITS));
+    if (v->type == VAL_NULL) {
+        json_put_string(o, STR(""));
+    } else if (v->type == VAL_ARRAY || v->type == VAL_MAP || big) {
+        struct buf text = {0};
+        struct json_out inner = {.buf = &text};
+        json_put_value(&inner, v);
+        json_put_string(o, buf_str(&text));
+        buf_done(&text);
+    } else {
+        json_put_value(o, v);
+    }
+    json_put_object_end(o);
+}
+
+static void put_string_tag(struct json_out *o, const char *key, str value) {
+    struct value v = value_str(value);
+    if (value.n) put_tag(o, str_c(key), &v);
+}
+
+static void put_tags(struct json_out *o, const struct event *e, const struct stream *s) {
+    static const char *const kinds[] = {[SPAN_UNSPECIFIED] = "",  [SPAN_INTERNAL] = "internal", [SPAN_SERVER] = "server",
+                                        [SPAN_CLIENT] = "client", [SPAN_PRODUCER] = "producer", [SPAN_CONSUMER] = "consumer"};
+    bool has_kind = fields_get(e->attrs, e->attr_n, STR("span.kind")), has_error = fields_get(e->attrs, e->attr_n, STR("error"));
+    json_put_key_c(o, "tags");
+    json_put_array(o);
+    put_string_tag(o, "otel.scope.name", s->scope_name);
+    put_string_tag(o, "otel.scope.version", s->scope_version);
+    for (size_t i = 0; i < s->scope_attr_n; i++) put_tag(o, s->scope_attrs[i].key, &s->scope_attrs[i].value);
+    for (size_t i = 0; i < e->attr_n; i++) put_tag(o, e->attrs[i].key, &e->attrs[i].value);
+    if (!has_kind && e->span_kind < ARRAY_N(kinds)) put_string_tag(o, "span.kind", str_c(kinds[e->span_kind]));
+    if (e->status == STATUS_OK) put_string_tag(o, "otel.status_code", STR("OK"));
+    if (e->status == STATUS_ERROR && !has_error) {
+        const struct value yes = value_bool(true);
+        put_string_tag(o, "otel.status_code", STR("ERROR"));
+        put_tag(o, STR("error"), &yes);
+    }
+    put_string_tag(o, "otel.status_description", e->status_message);
+    put_string_tag(o, "w3c.tracestate", e->trace_state);
+    json_put_array_end(o);
+}
+
+static void put_reference(struct json_out *o, bool follows, struct trace_id trace, uint64_t span_id) {
+    json_put_object(o);
+    json_put_key_c(o, "refType");
+    json_put_string(o, follows ? STR("FOLLOWS_FROM") : STR("CHILD_OF"));
+    put_trace_id(o, trace);
+    put_span_id(o, span_id);
+    json_put_object_end(o);
+}
+
+static void put_references(struct json_out *o, const struct event *e) {
+    json_put_key_c(o, "references");
+    json_put_array(o);
+    if (e->parent_id) put_reference(o, false, e->trace, e->parent_id);
+    for (size_t i = 0; i < e->link_n; i++) {
+        const struct span_link *l = &e->links[i];
+        bool is_parent = !l->follows_from && l->span_id == e->parent_id && l->trace.hi == e->trace.hi && l->trace.lo == e->trace.lo;
+        if (!is_parent) put_reference(o, l->follows_from, l->trace, l->span_id);
+    }
+    json_put_array_end(o);
+}
+
+static void put_logs(struct json_out *o, const struct event *e) {
+    json_put_key_c(o, "logs");
+    json_put_array(o);
+    for (size_t i = 0; i < e->event_n; i++) {
+        const struct span_event *ev = &e->events[i];
+        bool has_event = fields_get(ev->attrs, ev->attr_n, STR("event"));
+        json_put_object(o);
+        json_put_key_c(o, "timestamp");
+        json_put_i64(o, ev->time_ns / 1000);
+        json_put_key_c(o, "fields");
+        json_put_array(o);
+        if (!has_event) put_string_tag(o, "event", ev->name);
+        for (size_t k = 0; k < ev->attr_n; k++) put_tag(o, ev->attrs[k].key, &ev->attrs[k].value);
+        json_put_array_end(o);
+        json_put_object_end(o);
+    }
+    json_put_array_end(o);
+}
+
+static void put_span(struct json_out *o, const struct event *e, const struct stream *s, size_t process) {
+    char process_id[24];
+    snprintf(process_id, sizeof process_id, "p%zu", process + 1);
+    json_put_object(o);
+    put_trace_id(o, e->trace);
+    put_span_id(o, e->span_id);
+    if (e->flags) {
+        json_put_key_c(o, "flags");
+        json_put_u64(o, e->flags);
+    }
+    json_put_key_c(o, "operationName");
+    json_put_string(o, e->body);
+    put_references(o, e);
+    json_put_key_c(o, "startTime");
+    json_put_i64(o, e->time_ns / 1000);
+    json_put_key_c(o, "duration");
+    json_put_i64(o, e->duration_ns / 1000);
+    put_tags(o, e, s);
+    put_logs(o, e);
+    json_put_key_c(o, "processID");
+    json_put_string(o, str_c(process_id));
+    json_put_key_c(o, "warnings");
+    json_put_null(o);
+    json_put_object_end(o);
+}
+
+/* The scope is part of a stream but not of a process. */
+static bool same_process(const struct stream *a, const struct stream *b) {
+    if (a == b) return true;
+    if (!str_eq(a->service, b->service) || a->attr_n != b->attr_n) return false;
+    for (size_t i = 0; i < a->attr_n; i++)
+        if (!str_eq(a->attrs[i].key, b->attrs[i].key) || !value_eq(&a->attrs[i].value, &b->attrs[i].value)) return false;
+    return true;
+}
+
+static void put_processes(struct json_out *o, struct stream *const *processes, size_t n) {
+    json_put_key_c(o, "processes");
+    json_put_object(o);
+    for (size_t i = 0; i < n; i++) {
+        const struct stream *s = processes[i];
+        char id[24];
+        snprintf(id, sizeof id, "p%zu", i + 1);
+        json_put_key(o, str_c(id));
+        json_put_object(o);
+        json_put_key_c(o, "serviceName");
+        json_put_string(o, s->service.n ? s->service : STR("OTLPResourceNoServiceName"));
+        json_put_key_c(o, "tags");
+        json_put_array(o);
+        for (size_t k = 0; k < s->attr_n; k++)
+            if (!str_eq(s->attrs[k].key, STR("service.name"))) put_tag(o, s->attrs[k].key, &s->attrs[k].value);
+        json_put_array_end(o);
+        json_put_object_end(o);
+    }
+    json_put_object_end(o);
+}
+
+void jaeger_put_trace(struct json_out *o, struct event *const *spans, struct stream *const *streams, size_t n, struct arena *a) {
+    assert(n > 0);
+    struct {
+        struct stream **p;
+        size_t n, cap;
+    } processes = {0};
+    json_put_object(o);
+    put_trace_id(o, spans[0]->trace);
+    json_put_key_c(o, "spans");
+    json_put_array(o);
+    for (size_t i = 0; i < n; i++) {
+        size_t p = 0;
+        while (p < processes.n && !same_process(processes.p[p], streams[i])) p++;
+        if (p == processes.n) avec_push(a, &processes, streams[i]);
+        put_span(o, spans[i], streams[i], p);
+    }
+    json_put_array_end(o);
+    put_processes(o, processes.p, processes.n);
+    json_put_key_c(o, "warnings");
+    json_put_null(o);
+    json_put_object_end(o);
+}

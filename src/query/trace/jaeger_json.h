@@ -1,0 +1,9 @@
+/* query/trace/jaeger_json: spans -> the trace JSON of Jaeger's query API (1.57 UI model). Pure; any thread.
+ * Tags carry what OTLP keeps in fields, in the order of Jaeger's translator: otel.scope.name/.version, attributes, span.kind, otel.status_code,
+ * error, otel.status_description, w3c.tracestate. 64-bit trace ids are written with 16 digits, others with 32. Integers beyond 2^53 are strings. */
+#pragma once
+#include "codec/json.h"
+#include "model/event.h"
+
+/* One trace object; spans: all of one trace, streams[i] belongs to spans[i]. n > 0. Scratch memory from a. */
+void jaeger_put_trace(struct json_out *o, struct event *const *spans, struct stream *const *streams, size_t n, struct arena *a);
