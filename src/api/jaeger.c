@@ -188,8 +188,8 @@ static bool put_traces(struct trace_job *t) {
     AUTO(arena_free) struct arena *a = arena_new(64 << 10);
     json_put_array(&o);
     for (size_t i = 0; i < t->ids.n; i++) {
-        struct event **spans;
-        struct stream **streams;
+        struct event *spans;
+        struct stream *streams;
         size_t n;
         if (!job_check(&t->job, &t->err)) return false;
         arena_reset(a);

@@ -148,7 +148,7 @@ static bool same_process(const struct stream *a, const struct stream *b) {
     return true;
 }
 
-static void put_processes(struct json_out *o, struct stream *const *processes, size_t n) {
+static void put_processes(struct json_out *o, const struct stream *const *processes, size_t n) {
     json_put_key_c(o, "processes");
     json_put_object(o);
     for (size_t i = 0; i < n; i++) {
@@ -169,21 +169,21 @@ static void put_processes(struct json_out *o, struct stream *const *processes, s
     json_put_object_end(o);
 }
 
-void jaeger_put_trace(struct json_out *o, struct event *const *spans, struct stream *const *streams, size_t n, struct arena *a) {
+void jaeger_put_trace(struct json_out *o, const struct event *spans, const struct stream *streams, size_t n, struct arena *a) {
     assert(n > 0);
     struct {
-        struct stream **p;
+        const struct stream **p;
         size_t n, cap;
     } processes = {0};
     json_put_object(o);
-    put_trace_id(o, spans[0]->trace);
+    put_trace_id(o, spans[0].trace);
     json_put_key_c(o, "spans");
     json_put_array(o);
     for (size_t i = 0; i < n; i++) {
         size_t p = 0;
-        while (p < processes.n && !same_process(processes.p[p], streams[i])) p++;
-        if (p == processes.n) avec_push(a, &processes, streams[i]);
-        put_span(o, spans[i], streams[i], p);
+        while (p < processes.n && !same_process(processes.p[p], &streams[i])) p++;
+        if (p == processes.n) avec_push(a, &processes, &streams[i]);
+        put_span(o, &spans[i], &streams[i], p);
     }
     json_put_array_end(o);
     put_processes(o, processes.p, processes.n);

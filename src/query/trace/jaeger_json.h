@@ -6,4 +6,4 @@
 #include "model/event.h"
 
 /* One trace object; spans: all of one trace, streams[i] belongs to spans[i]. n > 0. Scratch memory from a. */
-void jaeger_put_trace(struct json_out *o, struct event *const *spans, struct stream *const *streams, size_t n, struct arena *a);
+void jaeger_put_trace(struct json_out *o, const struct event *spans, const struct stream *streams, size_t n, struct arena *a);
