@@ -1,5 +1,6 @@
 #include "ingest/scrape.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
