@@ -1,12 +1,14 @@
 /* bench_wire: decode speed of the wire formats on one core, in CPU time. Each row builds one message, decodes it for about a second and prints
  * items/s and MB/s. Argument: only the rows whose name contains it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "codec/pb.h"
 #include "wire/es_bulk.h"
 #include "wire/otlp_trace.h"
+#include "wire/prom_text.h"
 
 struct message {
     struct buf bytes;
@@ -90,6 +92,30 @@ static void decode_es_bulk(const struct message *m) {
     event_batch_free(out.batch);
 }
 
+/* --- a metrics page as node_exporter's: families of a few series, short labels, whole numbers and a few floats */
+static void build_prom_text(struct message *m) {
+    m->items = 0;
+    for (size_t family = 0; family < 300; family++) {
+        buf_printf(&m->bytes, "# HELP node_family_%zu_total Something that node_exporter would count.\n# TYPE node_family_%zu_total counter\n",
+                   family, family);
+        for (size_t i = 0; i < 12; i++, m->items++) {
+            if (i % 3 == 0)
+                buf_printf(&m->bytes, "node_family_%zu_total{cpu=\"%zu\",mode=\"iowait\"} %zu.%02zu\n", family, i, family * 1021 + i, i * 7);
+            else if (i % 3 == 1)
+                buf_printf(&m->bytes, "node_family_%zu_total{device=\"eth%zu\"} %zu\n", family, i, family * 77777 + i);
+            else
+                buf_printf(&m->bytes, "node_family_%zu_total{device=\"/dev/sda%zu\",fstype=\"ext4\",mountpoint=\"/var/lib\"} %zu.5e+09\n", family, i,
+                           i);
+        }
+    }
+}
+static void decode_prom_text(const struct message *m) {
+    AUTO(metric_batch_free) struct metric_batch *b = metric_batch_new(m->bytes.n * 2);
+    const struct prom_text_options o = {.default_t_ms = 1};
+    struct err e;
+    if (!prom_text_parse(arena_str(b->arena, buf_str(&m->bytes)), &o, b, &e) || b->row_n != m->items) abort();
+}
+
 static const struct {
     const char *name, *items;
     void (*build)(struct message *m);
@@ -97,6 +123,7 @@ static const struct {
 } rows[] = {
     {"otlp-trace-protobuf", "spans", build_otlp_trace, decode_otlp_trace},
     {"es-bulk", "documents", build_es_bulk, decode_es_bulk},
+    {"prom-text", "lines", build_prom_text, decode_prom_text},
 };
 
 int main(int argc, char **argv) {
