@@ -150,7 +150,7 @@ export const zh: Record<string, string> = {
   '{0} B each': '每条 {0} B',
   Targets: '采集目标',
   '{0} down': '{0} 个下线',
-  'Nothing is scraped. Name targets in a Prometheus configuration file and start with --config.file.': '没有采集任何目标。请在 Prometheus 配置文件中列出目标，并用 --config.file 启动。',
+  'Nothing is scraped. Name targets in a Prometheus configuration file and start with --config.': '没有采集任何目标。请在 Prometheus 配置文件中列出目标，并用 --config 启动。',
   State: '状态',
   Pool: '任务组',
   Address: '地址',

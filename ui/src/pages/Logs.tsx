@@ -156,7 +156,7 @@ function Line({ row, open, cursor, toggle, q }: LineProps) {
       <div class="l1" onClick={toggle}>
         <time>{clock(row.t, utc.value, { ms: true })}</time>
         <i class={'lv ' + row.severity} />
-        <b style={{ color: serviceColor(row.source) }}>{row.source}</b>
+        <b class="svc" style={{ '--c': serviceColor(row.source) }}>{row.source}</b>
         <code>{pieces(text.replace(/\s+/g, ' ')).map((p) => (p.kind === 'text' ? p.text : p.kind === 'number' ? <span class="nu">{p.text}</span> : p.kind === 'key' ? <span class="kv">{p.text}</span> : p.text))}</code>
       </div>
       {open && <Detail row={row} q={q} />}

@@ -43,7 +43,7 @@ function Services() {
       </h2>
       <Failure error={error} />
       {value && rows.length === 0 ? (
-        <Teach command={`OTEL_EXPORTER_OTLP_ENDPOINT=${origin().replace(/:\d+$/, ':4318')} your-program`}>{T('No traces in this window. Point an OpenTelemetry program here, for example:')}</Teach>
+        <Teach command={`OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_ENDPOINT=${origin()} your-program`}>{T('No traces in this window. Point an OpenTelemetry program here, for example:')}</Teach>
       ) : (
         <table class="sv">
           <thead>
@@ -153,7 +153,7 @@ function Complaints() {
         {rows.map((r) => (
           <li key={r.id}>
             <time>{clock(r.t, utc.value)}</time>
-            <a class="cut" style={{ color: serviceColor(r.source) }} href={href('/logs', { q, open: r.id })}>
+            <a class="cut svc" style={{ '--c': serviceColor(r.source) }} href={href('/logs', { q, open: r.id })}>
               {r.source}
             </a>
             <p>{r.message.slice(0, 400)}</p>

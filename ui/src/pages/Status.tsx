@@ -108,7 +108,7 @@ function Targets({ at }: { at: number }) {
       </h2>
       <Failure error={error} />
       {value && value.length === 0 ? (
-        <Teach>{T('Nothing is scraped. Name targets in a Prometheus configuration file and start with --config.file.')}</Teach>
+        <Teach>{T('Nothing is scraped. Name targets in a Prometheus configuration file and start with --config.')}</Teach>
       ) : (
         <table>
           <thead>

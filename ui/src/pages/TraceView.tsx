@@ -62,7 +62,7 @@ function View({ trace }: { trace: Trace }) {
     <>
       <h2>
         <span class="cut">
-          <b style={{ color: serviceColor(root.service) }}>{root.service}</b> {root.name}
+          <b class="svc" style={{ '--c': serviceColor(root.service) }}>{root.service}</b> {root.name}
         </span>
         <small class="m">{trace.id}</small>
         <span class="grow" />
@@ -127,7 +127,7 @@ function Detail({ span, trace }: { span: Span; trace: Trace }) {
   return (
     <div class="sd">
       <h3>
-        <b style={{ color: serviceColor(span.service) }}>{span.service}</b>
+        <b class="svc" style={{ '--c': serviceColor(span.service) }}>{span.service}</b>
         <b>{span.name}</b>
         <span class="m t3">{span.id}</span>
         <span class="grow" />

@@ -76,7 +76,7 @@ function Search() {
       </div>
       <section class="card" style={{ display: 'flex', flexDirection: 'column', minHeight: '120px' }}>
         {found.value && rows.length === 0 ? (
-          <Teach command={names.value?.length ? undefined : `OTEL_EXPORTER_OTLP_ENDPOINT=${origin().replace(/:\d+$/, ':4318')} your-program`}>
+          <Teach command={names.value?.length ? undefined : `OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf OTEL_EXPORTER_OTLP_ENDPOINT=${origin()} your-program`}>
             {names.value?.length ? T('No trace matches in this window.') : T('No traces yet. Any OpenTelemetry, Jaeger or Zipkin client can send them; for example:')}
           </Teach>
         ) : (
@@ -250,7 +250,7 @@ function Results({ rows, cursor, setCursor }: { rows: Found[]; cursor: number; s
             <a class={'rl' + (i === cursor ? ' on' : '')} href={href('/traces/' + r.id)} onMouseEnter={() => setCursor(i)}>
               <time>{clock(r.start, utc.value, { ms: true, day: longWindow() })}</time>
               <span class="cut">
-                <b style={{ color: serviceColor(r.service) }}>{r.service}</b> {r.name}
+                <b class="svc" style={{ '--c': serviceColor(r.service) }}>{r.service}</b> {r.name}
                 {r.errors > 0 && <em class="tag err">{T('{0} errors', r.errors)}</em>}
               </span>
               <span class="n">{r.spans}</span>
