@@ -20,10 +20,14 @@ struct store {
     struct evdb *events;
     struct wal *wal;
     struct wal_replay_stats replay;
-    int lock_fd;
+    struct vfs *vfs;
+    char *dir;
+    uint64_t disk_free_min_bytes;
+    int64_t disk_check_ms; /* next look at the free space */
     bool disk_full;
+    int lock_fd;
 };
-/* Locks the folder (ERR_LIMIT "data folder X is in use by process 123"), opens the stores, replays the WAL. */
+/* Creates and locks the folder (ERR_LIMIT "data folder X is in use by process 123"), opens the stores, replays the WAL. */
 MUST_USE bool store_open(struct loop *l, struct pool *pool, const struct store_options *o, struct store **out, struct err *e);
 void store_close(struct store *s);
 void store_tick(struct store *s, int64_t now_ms);

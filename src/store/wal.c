@@ -40,7 +40,8 @@ struct wal {
     uint64_t next_lsn;
     struct group filling, flying;
     bool in_flight, refusing;
-    struct err why; /* of refusing */
+    struct err why;    /* of refusing */
+    struct err closed; /* wal_refuse; ERR_NONE: open */
     struct timer *timer;
     uint64_t marks[WAL_OWNER_N], ends[WAL_OWNER_N]; /* ends: behind the newest record of each owner */
     VEC(struct wal_segment) segments;
@@ -204,9 +205,17 @@ bool wal_ready(struct wal *w, struct err *e) {
         if (e) *e = w->why;
         return err_wrap(e, "the log cannot be written; nothing is accepted until it can");
     }
+    if (w->closed.code != ERR_NONE) {
+        if (e) *e = w->closed;
+        return false;
+    }
     if (w->filling.bytes.n + w->flying.bytes.n > w->o.queue_bytes_max)
         return err_set(e, ERR_LIMIT, "the disk is behind: %zu bytes wait to be written to the log", w->filling.bytes.n + w->flying.bytes.n);
     return true;
+}
+
+void wal_refuse(struct wal *w, const struct err *why) {
+    w->closed = why ? *why : (struct err){0};
 }
 
 bool wal_append(struct wal *w, enum wal_type type, str payload, uint64_t *lsn, struct err *e) {
@@ -382,6 +391,6 @@ uint64_t wal_next_lsn(const struct wal *w) {
 
 void wal_stats(const struct wal *w, struct wal_stats *out) {
     *out = w->stats;
-    out->refusing = w->refusing;
+    out->refusing = w->refusing || w->closed.code != ERR_NONE;
     for (size_t i = 0; i < w->segments.n; i++) out->disk_bytes += w->segments.p[i].bytes + WAL_HEADER_BYTES;
 }

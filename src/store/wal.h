@@ -44,6 +44,9 @@ void wal_close(struct wal *w); /* commits what is pending; pending callbacks run
 MUST_USE bool wal_append(struct wal *w, enum wal_type type, str payload, uint64_t *lsn, struct err *e);
 /* Would wal_append take a record now? If so, the next wal_append cannot fail: stores ask before they change anything. */
 MUST_USE bool wal_ready(struct wal *w, struct err *e);
+/* Closes the log to new records for a reason from outside (the disk is nearly full), or, with NULL, opens it again. What was appended is still
+ * committed. */
+void wal_refuse(struct wal *w, const struct err *why);
 /* done(arg, err or NULL) on the loop thread once everything appended so far is durable. */
 void wal_commit(struct wal *w, void (*done)(void *arg, const struct err *e), void *arg);
 /* The owner no longer needs records with lsn < keep_from: segments wholly below every owner's mark are unlinked. Persisted in `wal/checkpoint`. */
