@@ -163,7 +163,7 @@ static bool real_list(struct vfs *v, const char *dir, struct arena *a, str **nam
 }
 
 static bool real_map(struct vfs *v, struct vfs_file f, str *out, struct err *e) {
-    uint64_t size;
+    uint64_t size = 0;
     if (!real_size(v, f, &size, e)) return false;
     if (size == 0) { /* mmap refuses length 0 */
         *out = STR("");
@@ -262,9 +262,30 @@ bool vfs_free_bytes(struct vfs *v, const char *dir, uint64_t *out, struct err *e
 
 /* ---- whole files ---- */
 
+/* Files of /proc and /sys say size 0 and hold something all the same: read until the end. */
+static bool read_unsized(struct vfs_file f, const char *path, size_t max_bytes, struct arena *a, str *out, struct err *e) {
+    size_t n = 0, cap = 4096;
+    char *p = arena_alloc(a, cap);
+    for (;;) {
+        ssize_t got = pread(f.fd, p + n, cap - n - 1, (off_t)n);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return err_errno(e, ERR_IO, errno, "cannot read %s", path);
+        if (got == 0) break;
+        n += (size_t)got;
+        if (n > max_bytes) return err_set(e, ERR_LIMIT, "%s has more than %zu bytes", path, max_bytes);
+        if (n < cap - 1) continue;
+        p = arena_grow(a, p, cap, cap * 2);
+        cap *= 2;
+    }
+    p[n] = 0;
+    *out = str_n(p, n);
+    return true;
+}
+
 static bool read_all(struct vfs *v, struct vfs_file f, const char *path, size_t max_bytes, struct arena *a, str *out, struct err *e) {
-    uint64_t size;
+    uint64_t size = 0;
     if (!vfs_size(v, f, &size, e)) return false;
+    if (size == 0) return read_unsized(f, path, max_bytes, a, out, e);
     if (size > max_bytes) return err_set(e, ERR_LIMIT, "%s has %llu bytes, more than %zu", path, (unsigned long long)size, max_bytes);
     char *p = arena_alloc(a, size + 1);
     if (!vfs_read_at(v, f, 0, p, size, e)) return err_wrap(e, "%s", path);
