@@ -42,6 +42,16 @@ static int stop(void **state) {
     return 0;
 }
 
+static void reads_files_of_proc_which_have_no_size(void **state) {
+    struct dir *d = *state;
+    struct err e;
+    str text;
+    assert_true(vfs_read_file(vfs_real(), "/proc/self/status", 1 << 20, d->a, &text, &e));
+    assert_true(str_find(text, STR("VmRSS:")) != STR_NONE);
+    assert_false(vfs_read_file(vfs_real(), "/proc/self/status", 10, d->a, &text, &e));
+    assert_int_equal(e.code, ERR_LIMIT);
+}
+
 static void writes_at_the_end_and_reads_anywhere(void **state) {
     struct dir *d = *state;
     struct vfs *v = vfs_real();
@@ -204,6 +214,7 @@ static void knows_the_free_space(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(reads_files_of_proc_which_have_no_size, start, stop),
         cmocka_unit_test_setup_teardown(writes_at_the_end_and_reads_anywhere, start, stop),
         cmocka_unit_test_setup_teardown(append_keeps_what_is_there_and_create_does_not, start, stop),
         cmocka_unit_test_setup_teardown(errors_name_the_path_and_tell_missing_from_broken, start, stop),
