@@ -167,7 +167,14 @@ export const services = async (signal: AbortSignal): Promise<string[]> => ((awai
 export const operations = async (service: string, signal: AbortSignal): Promise<string[]> =>
   (await jaeger<string[] | null>(`services/${encodeURIComponent(service)}/operations`, {}, signal)) ?? [];
 export const findTraces = async (params: Params, signal: AbortSignal): Promise<JaegerTrace[]> => (await jaeger<JaegerTrace[] | null>('traces', params, signal)) ?? [];
-export const getTrace = async (id: string, signal: AbortSignal): Promise<JaegerTrace | null> => (await jaeger<JaegerTrace[] | null>('traces/' + id, {}, signal))?.[0] ?? null;
+export async function getTrace(id: string, signal: AbortSignal): Promise<JaegerTrace | null> {
+  try {
+    return (await jaeger<JaegerTrace[] | null>('traces/' + id, {}, signal))?.[0] ?? null;
+  } catch (e) {
+    if (e instanceof ApiError && e.status === 404) return null;
+    throw e;
+  }
+}
 
 // --- this page's own; times in ms, columns as arrays
 

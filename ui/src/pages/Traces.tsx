@@ -1,6 +1,6 @@
 // Traces: search on /traces, one trace on /traces/:id.
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { findTraces, operations, services, type JaegerTrace } from '../lib/api';
+import { findTraces, operations, services } from '../lib/api';
 import { css, serviceColor } from '../lib/color';
 import { dur } from '../lib/fmt';
 import { T } from '../lib/i18n';
@@ -34,13 +34,11 @@ const formInUrl = (): Form => ({ service: param('service'), op: param('op'), tag
 /** Durations as typed: "700ms", or a plain number of ms. */
 const durationParam = (text: string): string => (/^\d+(\.\d+)?$/.test(text) ? text + 'ms' : text);
 
-async function search(f: Form, names: string[], w: Window, signal: AbortSignal): Promise<Found[]> {
-  const ask = (service: string) =>
-    findTraces({ service, operation: f.op, tags: f.tags && JSON.stringify(parseTags(f.tags)), minDuration: durationParam(f.min), maxDuration: durationParam(f.max), limit: f.limit, start: Math.round(w.a * 1e3), end: Math.round(w.z * 1e3) }, signal);
-  const lists = await Promise.all((f.service ? [f.service] : names).map(ask));
-  const byId = new Map<string, JaegerTrace>();
-  for (const t of lists.flat()) byId.set(t.traceID, t);
-  return [...byId.values()].map(summarise).sort((a, b) => b.start - a.start).slice(0, Number(f.limit));
+async function search(f: Form, w: Window, signal: AbortSignal): Promise<Found[]> {
+  const tags = f.tags && JSON.stringify(parseTags(f.tags));
+  const range = { start: Math.round(w.a * 1e3), end: Math.round(w.z * 1e3), minDuration: durationParam(f.min), maxDuration: durationParam(f.max) };
+  const found = await findTraces({ service: f.service, operation: f.op, tags, limit: f.limit, ...range }, signal);
+  return found.map(summarise).sort((a, b) => b.start - a.start);
 }
 
 function Search() {
@@ -48,8 +46,7 @@ function Search() {
   const form = formInUrl();
   const names = useData(`${Math.floor(w.z / 15e3)}`, services);
   const tagsGood = !form.tags || parseTags(form.tags) !== null;
-  const ready = names.value !== null && tagsGood;
-  const found = useData(ready ? JSON.stringify([form, w.a, w.z, form.service ? 0 : names.value]) : null, (s) => search(form, names.value!, w, s));
+  const found = useData(tagsGood ? JSON.stringify([form, w.a, w.z]) : null, (s) => search(form, w, s));
   const rows = found.value ?? [];
   const [cursor, setCursor] = useState(-1);
   useEffect(
