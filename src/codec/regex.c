@@ -118,7 +118,9 @@ static enum regex_result run(const struct regex *re, str s, pcre2_match_data *da
     int rc = PCRE2_ERROR_JIT_STACKLIMIT;
     if (re->jit) rc = pcre2_jit_match(re->code, text, s.n, 0, 0, data, re->limits);
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT) rc = pcre2_match(re->code, text, s.n, 0, PCRE2_NO_JIT, data, re->limits);
-    if (rc >= 0) return REGEX_YES;
+    /* Where a subject is not UTF-8 PCRE2 may take the last good byte for its end. */
+    const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
+    if (rc >= 0) return !re->anchored || (at[0] == 0 && at[1] == s.n) ? REGEX_YES : REGEX_NO;
     return rc == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_LIMIT;
 }
 
@@ -138,6 +140,7 @@ enum regex_result regex_match(const struct regex *re, str subject) {
 
 enum regex_result regex_groups(const struct regex *re, str subject, str *groups, size_t *group_n) {
     if (!re->code) return REGEX_LIMIT;
+    if (!subject.p) subject = STR(""); /* a group that matched nothing is still set: it points somewhere */
     size_t n = MIN(re->groups, (size_t)GROUPS_MAX);
     pcre2_match_data *data = pcre2_match_data_create((uint32_t)n, NULL);
     assert(data);

@@ -84,6 +84,7 @@ static const struct {
     {STR_INIT("(?P<n>x)(?<m>y)"), STR_INIT("xy"), true, true},
     {STR_INIT("a.*\xc3\xa9"), STR_INIT("a\xff\xc3\xa9"), true, true}, /* bytes that are no characters do not disturb */
     {STR_INIT("[^x]"), STR_INIT("\xff"), false, false},
+    {STR_INIT("[ab]+"), STR_INIT("ab\xff"), false, true},
 };
 
 static void matches_as_go_does(void **state) {
