@@ -326,24 +326,29 @@ static void drop_leftovers(struct evdb *db, struct kind_store *s) {
             i++;
 }
 
-/* A part that cannot be opened loses its events, not the start: it stays on disk, counted as damage. */
-static void open_one(struct evdb *db, str name) {
+/* A damaged part loses its events, not the start: it stays on disk, counted. One that cannot be read just now stops the start: going on without
+ * it would give its numbers away twice. */
+static bool open_one(struct evdb *db, str name, struct err *e) {
     enum event_kind kind;
     uint64_t first;
     uint64_t last;
     struct part *p;
-    if (!parse_name(name, &kind, &first, &last)) return;
+    struct err why;
+    if (!parse_name(name, &kind, &first, &last)) return true;
     struct kind_store *s = &db->kind[kind];
     s->next_seal = MAX(s->next_seal, last + 1);
     AUTO(arena_free) struct arena *a = arena_new(256);
     const char *path = arena_printf(a, "%s/%" STR_F "%c", db->dir, STR_A(name), 0).p;
-    if (!part_open_file(db->o.vfs, path, &p, &db->last_error)) {
+    if (!part_open_file(db->o.vfs, path, &p, &why)) {
+        db->last_error = why;
         counter_add(&s->damaged, 1);
-        return;
+        if (why.code != ERR_CORRUPT && e) *e = why;
+        return why.code == ERR_CORRUPT;
     }
     p->first = first;
     p->last = last;
     vec_push(&s->parts, p);
+    return true;
 }
 
 static void remember_spans(struct evdb *db) {
@@ -365,10 +370,9 @@ bool seal_open(struct evdb *db, struct err *e) {
     if (!vfs_mkdir(db->o.vfs, db->dir, e) || !vfs_list(db->o.vfs, db->dir, a, &names, &n, e)) return false;
     for (size_t i = 0; i < n; i++) {
         struct err ignored; /* a temporary file that stays is written over */
-        if (!str_ends(names[i], STR(".tmp")))
-            open_one(db, names[i]);
-        else if (!vfs_unlink(db->o.vfs, arena_printf(a, "%s/%" STR_F "%c", db->dir, STR_A(names[i]), 0).p, &ignored))
-            continue;
+        const char *path = arena_printf(a, "%s/%" STR_F "%c", db->dir, STR_A(names[i]), 0).p;
+        if (str_ends(names[i], STR(".tmp")) && vfs_unlink(db->o.vfs, path, &ignored)) continue;
+        if (!open_one(db, names[i], e)) return false;
     }
     for (int k = 0; k < EVENT_KIND_N; k++) {
         struct kind_store *s = &db->kind[k];
