@@ -1,0 +1,118 @@
+#include "api/intake.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+enum { LARGE_BODY_BYTES = 256 << 10 };
+
+static void finish(struct intake *r) {
+    r->kind->reply(r);
+    event_batch_free(r->events);
+    for (size_t i = 0; i < r->metric_n; i++) metric_batch_free(r->metrics[i]);
+    free(r->metrics);
+    free(r);
+}
+
+/* When the store took nothing at all the client may send the whole again; when it took a part, that would store it twice: partial success. */
+static void settle(struct intake *r) {
+    if (r->dropped == 0) return;
+    if (r->stored > 0) {
+        r->partial.rejected += r->dropped;
+        if (r->partial.reason[0] == 0) snprintf(r->partial.reason, sizeof r->partial.reason, "%s", r->err.msg);
+        r->err.code = ERR_NONE;
+    } else if (r->err.code == ERR_NONE) {
+        err_set(&r->err, ERR_IO, "the store is not available");
+    }
+}
+
+static void one_pushed(struct intake *r) {
+    if (--r->pending) return;
+    settle(r);
+    finish(r);
+}
+
+static void pushed(void *arg, const struct push_result *result) {
+    struct intake *r = arg;
+    r->stored += result->stored;
+    r->dropped += result->dropped;
+    if (result->rejected) {
+        if (r->partial.reason[0] == 0) snprintf(r->partial.reason, sizeof r->partial.reason, "%s", result->err.msg);
+        r->partial.rejected += result->rejected;
+    }
+    if (result->dropped && r->err.code == ERR_NONE) r->err = result->err;
+    one_pushed(r);
+}
+
+static void count_metrics(struct intake *r, const struct metric_batch *b) {
+    r->exemplars += b->exemplar_n;
+    for (size_t i = 0; i < b->sample_n; i++) {
+        if (b->h && b->h[i])
+            r->histograms++;
+        else
+            r->samples++;
+    }
+}
+
+static void push(struct intake *r) {
+    if (r->err.code != ERR_NONE) return finish(r);
+    struct sink *sink = &r->app->store->sink;
+    r->pending = 1; /* ours, so that an answer within push_* does not end the request early */
+    if (r->events && r->events->event_n) {
+        r->pending++;
+        sink->push_events(sink, TAKE(r->events), pushed, r);
+    }
+    for (size_t i = 0; i < r->metric_n; i++) {
+        count_metrics(r, r->metrics[i]);
+        r->pending++;
+        sink->push_metrics(sink, TAKE(r->metrics[i]), pushed, r);
+    }
+    one_pushed(r);
+}
+
+static void decode(struct intake *r) {
+    struct err e = {0};
+    if (!r->kind->decode(r, &e)) r->err = e;
+}
+
+static void run_decode(struct job *j) {
+    decode(CONTAINER_OF(j, struct intake, job));
+}
+static void decoded(struct job *j) {
+    push(CONTAINER_OF(j, struct intake, job));
+}
+
+void intake_start(struct app *app, struct http_exchange *x, const struct intake_kind *kind, int variant) {
+    struct intake *r = mem_zalloc(sizeof *r);
+    r->x = x;
+    r->app = app;
+    r->kind = kind;
+    r->variant = variant;
+    r->now_ns = clock_wall_ns();
+    if (x->body.n <= LARGE_BODY_BYTES) {
+        decode(r);
+        push(r);
+        return;
+    }
+    r->job = (struct job){.run = run_decode, .done = decoded};
+    if (!pool_submit(app->pool, LANE_QUERY, &r->job, &r->err)) finish(r);
+}
+
+int intake_status(const struct intake *r) {
+    return r->err.code == ERR_LIMIT && strstr(r->err.msg, "too large") ? 413 : err_http_status(r->err.code);
+}
+
+void intake_reply(struct intake *r, int status, str content_type, str body) {
+    static const struct http_pair retry_after = {STR_INIT("Retry-After"), STR_INIT("1")};
+    bool again = status == 429 || status == 503;
+    http_reply(r->x, (struct http_reply){
+                         .status = status, .content_type = content_type, .body = body, .headers = again ? &retry_after : NULL, .header_n = again});
+}
+
+str intake_content_type(struct http_exchange *x) {
+    str type = http_header(x, STR("Content-Type")), head;
+    str_cut(&type, ';', &head);
+    return str_trim(head);
+}

@@ -1,0 +1,37 @@
+/* api/intake: the way of a pushed body into the store, the same for every push protocol: decode (small bodies on the loop, large ones in the pool),
+ * push, and answer when the store says that all of it is durable. Loop thread, except decode. */
+#pragma once
+#include "api/app.h"
+#include "wire/otlp_common.h"
+
+struct intake;
+struct intake_kind {
+    /* Any thread: reads r->x->body; fills r->events or r->metrics and r->partial. Must not touch anything else. */
+    bool (*decode)(struct intake *r, struct err *e);
+    /* Loop thread, once: answers r->x. r->err tells a failed decode, a full queue or a store that took nothing; else r->partial has all that
+     * was refused, by the decoder and by the store. */
+    void (*reply)(struct intake *r);
+};
+struct intake {
+    struct http_exchange *x;
+    struct app *app;
+    int variant; /* the kind's own: an encoding, a signal */
+    int64_t now_ns;
+    struct event_batch *events;    /* moved to the store */
+    struct metric_batch **metrics; /* entries moved to the store; the array freed with free() */
+    size_t metric_n;
+    struct otlp_partial partial;
+    size_t stored, samples, histograms, exemplars; /* stored items; metrics: what was in the batches */
+    struct err err;                                /* code ERR_NONE: all went well */
+    /* private */
+    struct job job;
+    const struct intake_kind *kind;
+    size_t pending, dropped;
+};
+void intake_start(struct app *app, struct http_exchange *x, const struct intake_kind *kind, int variant);
+/* Status for r->err: 400, 413 (too large), 429 (full), 503 (the store failed)... */
+int intake_status(const struct intake *r);
+/* Replies with Retry-After where the status asks for it. body is copied. */
+void intake_reply(struct intake *r, int status, str content_type, str body);
+/* The media type of the request, without parameters. */
+str intake_content_type(struct http_exchange *x);
