@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clause, flatten, hasClause, mergeRows, pieces, severityOf, splitAnd, toggleClause, toRow } from '../src/lib/logs';
+import { advance, clause, flatten, hasClause, mergeRows, NO_LOGS, pieces, severityOf, splitAnd, toggleClause, toRow } from '../src/lib/logs';
 
 test('documents are flattened to dotted names; arrays stay whole', () => {
   assert.deepEqual(flatten({ a: { b: { c: 1 } }, 'x.y': 'z', tags: [1, 2] }), [['a.b.c', 1], ['x.y', 'z'], ['tags', [1, 2]]]);
@@ -52,6 +52,19 @@ test('new rows come on top, known ones are not doubled', () => {
   const row = (id: string, t: number) => ({ id, t }) as never;
   assert.deepEqual(mergeRows([row('c', 3), row('b', 2)], [row('b', 2), row('a', 1)], 10).map((r) => r.id), ['c', 'b', 'a']);
   assert.equal(mergeRows([row('c', 3)], [row('a', 1)], 1).length, 1);
+});
+
+test('a live list grows at its top, waits while it is scrolled, and starts anew after a gap', () => {
+  const page = (more: boolean, ...ids: number[]) => ({ more, rows: ids.map((t) => ({ id: String(t), t }) as never) });
+  const ids = (l: { rows: { id: string }[] }) => l.rows.map((r) => r.id).join(' ');
+  const first = advance(NO_LOGS, page(true, 3, 2, 1), 'q', true, 0, 100);
+  assert.deepEqual([ids(first), first.more, first.pending], ['3 2 1', true, 0]);
+  const grown = advance(first, page(true, 4, 3, 2), 'q', true, 2, 100);
+  assert.equal(ids(grown), '4 3 2', 'what the window left behind is gone');
+  const waiting = advance(first, page(true, 6, 5, 4), 'q', false, 0, 100);
+  assert.deepEqual([ids(waiting), waiting.pending], ['3 2 1', 3]);
+  assert.equal(ids(advance(waiting, page(true, 6, 5, 4), 'q', true, 0, 100)), '6 5 4');
+  assert.equal(ids(advance(first, page(false, 9), 'other', false, 0, 100)), '9');
 });
 
 test('messages are cut into words, pairs and numbers without losing a character', () => {

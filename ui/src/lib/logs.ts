@@ -67,6 +67,27 @@ export function mergeRows(fresh: LogRow[], old: LogRow[], max: number): LogRow[]
   return all.sort((a, b) => b.t - a.t).slice(0, max);
 }
 
+export interface LogPage {
+  rows: LogRow[]; // newest first
+  more: boolean; // older ones are left
+}
+export interface LogList extends LogPage {
+  scope: string; // query and kind of window: another one starts afresh
+  pending: number; // newer lines that wait until the list is scrolled to its top
+}
+export const NO_LOGS: LogList = { scope: '', rows: [], more: false, pending: 0 };
+
+/** The list after its newest page was read again. A page without any known line leaves a gap, so the list starts anew with it. */
+export function advance(old: LogList, page: LogPage, scope: string, atTop: boolean, oldest: number, max: number): LogList {
+  const fresh = { ...page, scope, pending: 0 };
+  if (scope !== old.scope) return fresh;
+  const known = new Set(old.rows.map((r) => r.id));
+  const unseen = page.rows.filter((r) => !known.has(r.id)).length;
+  if (!atTop) return { ...old, pending: unseen };
+  if (page.more && unseen === page.rows.length) return fresh;
+  return { ...old, rows: mergeRows(page.rows, old.rows, max).filter((r) => r.t >= oldest), pending: 0 };
+}
+
 /** A phrase in Lucene's quotes. */
 export const quote = (value: string): string => '"' + value.replace(/[\\"]/g, '\\$&') + '"';
 /** A field name with the characters escaped that mean something in a query. */

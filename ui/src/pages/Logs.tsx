@@ -1,13 +1,13 @@
 // Logs: a Lucene query, what it finds over time, by field, and line by line; new lines come in while the window is live.
 import type { CompletionContext, CompletionResult } from '@codemirror/autocomplete';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { isAbort, logFields, logFilter, searchLogs, strip, type Hit } from '../lib/api';
+import { logFields, logFilter, searchLogs, strip, type Hit } from '../lib/api';
 import { serviceColor, type Severity } from '../lib/color';
 import { count, dur } from '../lib/fmt';
 import { T } from '../lib/i18n';
 import { pageKeys } from '../lib/keys';
 import { useData, utc, win } from '../lib/live';
-import { clause, flatten, hasClause, mergeRows, pieces, severityOf, toggleClause, toRow, type LogRow } from '../lib/logs';
+import { advance, clause, flatten, hasClause, mergeRows, NO_LOGS, pieces, severityOf, toggleClause, toRow, type LogPage, type LogRow } from '../lib/logs';
 import { clock } from '../lib/time';
 import { go, href, param } from '../lib/url';
 import { Histogram } from '../ui/Histogram';
@@ -21,10 +21,8 @@ const BUCKETS = 120;
 const FIRST_FACETS = ['severity_text', 'service.name'];
 const VALUES_SHOWN = 10;
 
-interface Found {
-  rows: LogRow[];
+interface Found extends LogPage {
   total: number;
-  more: boolean;
   took: number;
 }
 
@@ -35,50 +33,32 @@ async function readPage(q: string, a: number, z: number, after: Hit | null, sign
   return { rows: r.hits.hits.map(toRow), total: r.hits.total.value, more: r.hits.hits.length === PAGE, took: r.took };
 }
 
-/** The newest lines, and the older ones read so far. While the list is scrolled down, new lines wait in `pending`. */
+/** The newest lines, and the older ones read so far. A live window that moves on keeps what was read. */
 function useRows(q: string, atTop: boolean) {
   const w = win.value;
   const first = useData(`${q} ${w.a} ${w.z}`, (s) => readPage(q, w.a, w.z, null, s));
-  const [rows, setRows] = useState<LogRow[]>([]);
-  const [pending, setPending] = useState(0);
-  const [more, setMore] = useState(false);
+  const [list, setList] = useState(NO_LOGS);
   const [error, setError] = useState<Error | null>(null);
-  const busy = useRef(false);
-  const asked = useRef('');
+  const reading = useRef(false);
   useEffect(() => {
-    if (!first.value) return;
-    // A live window that moved on keeps what was read; any other change starts afresh.
     const scope = `${q} ${w.relative ? w.z - w.a : `${w.a} ${w.z}`}`;
-    const fresh = asked.current !== scope;
-    const known = new Set(rows.map((r) => r.id));
-    const unseen = first.value.rows.filter((r) => !known.has(r.id)).length;
-    if (!fresh && unseen === first.value.rows.length && first.value.more) asked.current = '';
-    if (fresh || asked.current === '') {
-      asked.current = scope;
-      setRows(first.value.rows);
-      setMore(first.value.more);
-      setPending(0);
-    } else if (atTop) {
-      setRows(mergeRows(first.value.rows, rows, ROWS_MAX).filter((r) => r.t >= w.a));
-      setPending(0);
-    } else setPending(unseen);
+    if (first.value) setList((old) => advance(old, first.value!, scope, atTop, w.a, ROWS_MAX));
   }, [first.value, atTop]);
   const older = async () => {
-    const last = rows[rows.length - 1];
-    if (busy.current || !more || !last || rows.length >= ROWS_MAX) return;
-    busy.current = true;
+    const last = list.rows[list.rows.length - 1];
+    if (reading.current || !list.more || !last || list.rows.length >= ROWS_MAX) return;
+    reading.current = true;
     try {
       const next = await readPage(q, w.a, w.z, last.hit, new AbortController().signal);
-      setRows((now) => mergeRows(next.rows, now, ROWS_MAX));
-      setMore(next.more);
+      setList((now) => (now.scope === list.scope ? { ...now, rows: mergeRows(next.rows, now.rows, ROWS_MAX), more: next.more } : now));
       setError(null);
     } catch (e) {
-      if (!isAbort(e)) setError(e as Error);
+      setError(e as Error);
     } finally {
-      busy.current = false;
+      reading.current = false;
     }
   };
-  return { rows, pending, older, total: first.value?.total ?? 0, took: first.value?.took ?? 0, loaded: first.value !== null, error: first.error ?? error };
+  return { rows: list.rows, pending: list.pending, older, total: first.value?.total ?? 0, took: first.value?.took ?? 0, loaded: first.value !== null, error: first.error ?? error };
 }
 
 export function Page() {
@@ -298,7 +278,7 @@ function useCompletion(fields: string[]) {
       const r = await searchLogs({ size: 0, query: logFilter('', w.a, w.z), aggs: { top: { terms: { field, size: 50 } } } }, stop.signal).catch(() => null);
       const buckets: Bucket[] = r?.aggregations?.top?.buckets ?? [];
       const from = c.pos - typed.length - (value.text.includes(':"') ? 1 : 0);
-      return { from, options: buckets.map((b) => ({ label: clause('', b.key_as_string ?? b.key).slice(1), detail: count(b.doc_count) })), filter: true };
+      return { from, options: buckets.map((b, i) => ({ boost: -i, label: clause('', b.key_as_string ?? b.key).slice(1), detail: count(b.doc_count) })), filter: true };
     }
     const word = c.matchBefore(/[\w.@-]+/);
     if (!word && !c.explicit) return null;

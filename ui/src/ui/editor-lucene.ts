@@ -26,4 +26,4 @@ const language = StreamLanguage.define<{ value: boolean }>({
   },
 });
 
-export const lucene = (complete?: CompletionSource): Extension => [language, complete ? autocompletion({ override: [complete], icons: false }) : []];
+export const lucene = (complete?: CompletionSource): Extension => [language, complete ? autocompletion({ override: [complete] }) : []];

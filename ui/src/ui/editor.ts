@@ -1,6 +1,6 @@
 // The query editor proper (CodeMirror), loaded after the plain text field is on screen. It lives in a shadow root, so that its style sheets are
 // adopted by script and the page's policy needs no exception.
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, completionStatus, type CompletionSource } from '@codemirror/autocomplete';
+import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap, completionStatus, moveCompletionSelection, selectedCompletion, type CompletionSource } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { EditorState, Prec, type Extension } from '@codemirror/state';
@@ -61,10 +61,12 @@ export async function mount(parent: HTMLElement, o: EditorOptions): Promise<Edit
   const root = parent.shadowRoot ?? parent.attachShadow({ mode: 'open' });
   root.replaceChildren();
   const run = (view: EditorView): boolean => {
-    if (completionStatus(view.state) === 'active') return false;
+    if (selectedCompletion(view.state)) return false;
     o.onRun();
     return true;
   };
+  const complete = (view: EditorView): boolean =>
+    completionStatus(view.state) === 'active' && (selectedCompletion(view.state) !== null || moveCompletionSelection(true)(view)) && acceptCompletion(view);
   const view = new EditorView({
     parent: root,
     root,
@@ -74,7 +76,7 @@ export async function mount(parent: HTMLElement, o: EditorOptions): Promise<Edit
         history(),
         closeBrackets(),
         bracketMatching(),
-        autocompletion({ icons: false }),
+        autocompletion({ icons: false, selectOnOpen: false }),
         language,
         syntaxHighlighting(colors),
         placeholder(o.hint),
@@ -82,7 +84,7 @@ export async function mount(parent: HTMLElement, o: EditorOptions): Promise<Edit
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({ 'aria-label': o.label }),
         EditorView.updateListener.of((u) => u.docChanged && o.onChange(u.state.doc.toString())),
-        Prec.high(keymap.of([{ key: 'Enter', run }])),
+        Prec.highest(keymap.of([{ key: 'Enter', run }, { key: 'Tab', run: complete }])),
         keymap.of([{ key: 'Escape', run: (v) => (v.contentDOM.blur(), true) }, ...closeBracketsKeymap, ...completionKeymap, ...historyKeymap, ...defaultKeymap]),
       ],
     }),
