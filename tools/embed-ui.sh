@@ -5,9 +5,10 @@ mode=$1 ui=$2 out=$3
 mkdir -p "$out/gz"
 rm -f "$out"/gz/*
 if [ "$mode" = npm ]; then
-    (cd "$ui" && { [ -d node_modules ] && [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error; } &&
-        npm run --silent build) >"$out/npm.log" 2>&1 || { cat "$out/npm.log" >&2; exit 1; }
-    root=$ui/dist
+    # Several builds may share ui/: one installs, each bundles into its own folder.
+    (cd "$ui" && flock package-lock.json sh -c '[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error' &&
+        node build.mjs "$out/dist") >"$out/npm.log" 2>&1 || { cat "$out/npm.log" >&2; exit 1; }
+    root=$out/dist
 else
     root=$ui/fallback
 fi

@@ -1,17 +1,18 @@
-// Builds the page into dist/: hashed files under assets/ (cached for ever), index.html names them. `node build.mjs --dev URL` instead serves it on
-// a free port, rebuilt on reload, with every other path passed on to a running binnacle at URL.
+// Builds the page into dist/, or the folder given: hashed files under assets/ (cached for ever), index.html names them. `node build.mjs --dev URL`
+// instead serves it on a free port, rebuilt on reload, with every other path passed on to a running binnacle at URL.
 import { build, context } from 'esbuild';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(fileURLToPath(import.meta.url));
-const dist = join(root, 'dist');
+const dev = process.argv[2] === '--dev';
+const dist = dev || !process.argv[2] ? join(root, 'dist') : resolve(process.argv[2]);
 
 const options = {
   absWorkingDir: root,
   entryPoints: { main: 'src/main.tsx', theme: 'src/theme.ts', style: 'src/style.css' },
-  outdir: 'dist/assets',
+  outdir: join(dist, 'assets'),
   bundle: true,
   splitting: true,
   format: 'esm',
@@ -23,8 +24,6 @@ const options = {
   legalComments: 'none',
   entryNames: '[name]-[hash]',
   chunkNames: '[name]-[hash]',
-  // A dead branch of codemirror-promql's HTTP client would otherwise pull in a whole cache library twice.
-  define: { 'process.env.NODE_ENV': '"production"' },
   logLevel: 'warning',
 };
 
@@ -32,7 +31,7 @@ const options = {
 function urlOf(meta, entry) {
   const found = Object.entries(meta.outputs).find(([, o]) => o.entryPoint === entry);
   if (!found) throw new Error(`no output for ${entry}`);
-  return found[0].replace(/^dist/, '');
+  return '/' + relative(dist, join(root, found[0]));
 }
 
 function writeIndex(meta) {
@@ -49,7 +48,7 @@ async function once() {
   writeIndex((await build(options)).metafile);
 }
 
-async function dev(upstream) {
+async function serve(upstream) {
   const { createServer, request } = await import('node:http');
   mkdirSync(dist, { recursive: true });
   const types = { js: 'text/javascript', css: 'text/css', html: 'text/html' };
@@ -80,5 +79,5 @@ async function dev(upstream) {
   });
 }
 
-if (process.argv[2] === '--dev') await dev(process.argv[3]);
+if (dev) await serve(process.argv[3]);
 else await once();

@@ -131,9 +131,16 @@ export const logFilter = (q: string, a: number, z: number) => ({
 export const searchLogs = (body: object, signal: AbortSignal): Promise<SearchReply> =>
   call('/_search?ignore_unavailable=true', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal });
 
-export async function logFields(signal: AbortSignal): Promise<string[]> {
+export interface LogField {
+  name: string;
+  /** Its whole, unanalysed values: what can be counted. */
+  exact: string;
+}
+
+export async function logFields(signal: AbortSignal): Promise<LogField[]> {
   const r = await get<{ fields: Record<string, Record<string, { aggregatable: boolean }>> }>('/_field_caps', { fields: '*' }, signal);
-  return Object.keys(r.fields).filter((f) => !f.startsWith('_') && !f.endsWith('.keyword')).sort();
+  const names = Object.keys(r.fields).filter((f) => !f.startsWith('_') && !f.endsWith('.keyword'));
+  return names.sort().map((name) => ({ name, exact: r.fields[name + '.keyword'] ? name + '.keyword' : name }));
 }
 
 // --- Jaeger

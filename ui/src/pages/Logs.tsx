@@ -1,7 +1,7 @@
 // Logs: a Lucene query, what it finds over time, by field, and line by line; new lines come in while the window is live.
 import type { CompletionContext, CompletionResult } from '@codemirror/autocomplete';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { logFields, logFilter, searchLogs, strip, type Hit } from '../lib/api';
+import { logFields, logFilter, searchLogs, strip, type Hit, type LogField } from '../lib/api';
 import { serviceColor, type Severity } from '../lib/color';
 import { count, dur } from '../lib/fmt';
 import { T } from '../lib/i18n';
@@ -18,7 +18,8 @@ import { VList } from '../ui/VList';
 const PAGE = 200;
 const ROWS_MAX = 20_000;
 const BUCKETS = 120;
-const FIRST_FACETS = ['severity_text', 'service.name'];
+const FIRST_FACETS = ['severity_text', 'level', 'log.level', 'service.name', 'kubernetes.container_name', 'log.file.path'];
+const FIRST_FACETS_MAX = 4;
 const VALUES_SHOWN = 10;
 
 interface Found extends LogPage {
@@ -195,14 +196,15 @@ interface Bucket {
   doc_count: number;
 }
 
-function Facets({ q, fields }: { q: string; fields: string[] }) {
-  const opened = param('f') ? param('f').split(',') : FIRST_FACETS.filter((f) => fields.includes(f));
+function Facets({ q, fields }: { q: string; fields: LogField[] }) {
+  const exact = new Map(fields.map((f) => [f.name, f.exact]));
+  const opened = param('f') ? param('f').split(',') : FIRST_FACETS.filter((f) => exact.has(f)).slice(0, FIRST_FACETS_MAX);
   const [find, setFind] = useState('');
   const flip = (f: string) => {
     const next = opened.includes(f) ? opened.filter((x) => x !== f) : [...opened, f];
     go(href(null, { f: next.join(',') || 'none' }), true);
   };
-  const rest = fields.filter((f) => !opened.includes(f) && f !== '@timestamp' && (!find || f.toLowerCase().includes(find.toLowerCase())));
+  const rest = fields.map((f) => f.name).filter((f) => !opened.includes(f) && f !== '@timestamp' && (!find || f.toLowerCase().includes(find.toLowerCase())));
   return (
     <aside class="fac">
       <label>
@@ -210,7 +212,7 @@ function Facets({ q, fields }: { q: string; fields: string[] }) {
         <span class="m">{fields.length}</span>
       </label>
       <div class="scroll">
-        {opened.filter((f) => f !== 'none').map((f) => <Facet key={f} q={q} field={f} close={() => flip(f)} />)}
+        {opened.filter((f) => f !== 'none').map((f) => <Facet key={f} q={q} field={f} exact={exact.get(f) ?? f} close={() => flip(f)} />)}
         {rest.slice(0, 300).map((f) => (
           <button class="fv t2" key={f} onClick={() => flip(f)}>
             <span class="cut">{f}</span>
@@ -222,10 +224,10 @@ function Facets({ q, fields }: { q: string; fields: string[] }) {
 }
 
 /** The most frequent values of a field among the lines found. A click keeps only that value, the minus takes it out. */
-function Facet({ q, field, close }: { q: string; field: string; close: () => void }) {
+function Facet({ q, field, exact, close }: { q: string; field: string; exact: string; close: () => void }) {
   const w = win.value;
-  const { value, error } = useData(`${field} ${q} ${w.a} ${w.z}`, (s) =>
-    searchLogs({ size: 0, query: logFilter(q, w.a, w.z), aggs: { top: { terms: { field, size: VALUES_SHOWN } } } }, s),
+  const { value, error } = useData(`${exact} ${q} ${w.a} ${w.z}`, (s) =>
+    searchLogs({ size: 0, query: logFilter(q, w.a, w.z), aggs: { top: { terms: { field: exact, size: VALUES_SHOWN } } } }, s),
   );
   const buckets: Bucket[] = value?.aggregations?.top?.buckets ?? [];
   const rest: number = value?.aggregations?.top?.sum_other_doc_count ?? 0;
@@ -265,7 +267,7 @@ const isService = (field: string): boolean => /service\.name$|container_name$/.t
 const levelOf = (text: string): Severity => severityOf(0, text);
 
 /** Field names, and behind a colon the most frequent values of that field. */
-function useCompletion(fields: string[]) {
+function useCompletion(fields: LogField[]) {
   const known = useRef(fields);
   known.current = fields;
   return useRef(async (c: CompletionContext): Promise<CompletionResult | null> => {
@@ -273,15 +275,16 @@ function useCompletion(fields: string[]) {
     if (value) {
       const [, field, typed] = /^([\w.@-]+):"?(.*)$/.exec(value.text)!;
       const w = win.peek();
+      const exact = known.current.find((f) => f.name === field)?.exact ?? field;
       const stop = new AbortController();
       c.addEventListener('abort', () => stop.abort());
-      const r = await searchLogs({ size: 0, query: logFilter('', w.a, w.z), aggs: { top: { terms: { field, size: 50 } } } }, stop.signal).catch(() => null);
+      const r = await searchLogs({ size: 0, query: logFilter('', w.a, w.z), aggs: { top: { terms: { field: exact, size: 50 } } } }, stop.signal).catch(() => null);
       const buckets: Bucket[] = r?.aggregations?.top?.buckets ?? [];
       const from = c.pos - typed.length - (value.text.includes(':"') ? 1 : 0);
       return { from, options: buckets.map((b, i) => ({ boost: -i, label: clause('', b.key_as_string ?? b.key).slice(1), detail: count(b.doc_count) })), filter: true };
     }
     const word = c.matchBefore(/[\w.@-]+/);
     if (!word && !c.explicit) return null;
-    return { from: word ? word.from : c.pos, options: known.current.map((f) => ({ label: f, apply: f + ':' })), validFor: /^[\w.@-]*$/ };
+    return { from: word ? word.from : c.pos, options: known.current.map((f) => ({ label: f.name, apply: f.name + ':' })), validFor: /^[\w.@-]*$/ };
   }).current;
 }
