@@ -187,7 +187,8 @@ static void send_query(struct query *q) {
 
 int cmd_query(int argc, char **argv) {
     AUTO(arena_free) struct arena *a = arena_new(4096);
-    struct query q = {.arena = a, .server = STR("http://127.0.0.1:9090")};
+    const char *server = getenv("BINNACLE_SERVER");
+    struct query q = {.arena = a, .server = str_c(server ? server : "http://127.0.0.1:9090")};
     str words[3] = {{0}};
     size_t word_n = 0;
     for (int i = 1; i < argc; i++) {
@@ -202,7 +203,6 @@ int cmd_query(int argc, char **argv) {
         else
             return usage(stderr);
     }
-    if (getenv("BINNACLE_SERVER")) q.server = str_c(getenv("BINNACLE_SERVER"));
     for (size_t i = 0; word_n && i < ARRAY_N(kinds); i++) {
         if (!str_eq_c(words[0], kinds[i].name)) continue;
         kinds[i].ask(&q, words[1], words[2]);

@@ -25,7 +25,7 @@ struct target {
     struct scrape_job *job;       /* in flight (fetch, then parse), or NULL */
     int64_t last_scrape_ms, last_duration_ns;
     bool scraped, up;
-    char last_error[sizeof((struct err *)0)->msg];
+    struct err last_error; /* ERR_NONE: none */
 };
 
 struct scraper {
@@ -108,9 +108,10 @@ static void push_report(struct scrape_report *r, size_t created) {
 
 static void page_stored(void *arg, const struct push_result *result) {
     struct scrape_report *r = arg;
-    if (r->target && result->rejected + result->dropped > 0 && r->target->last_error[0] == 0)
-        snprintf(r->target->last_error, sizeof r->target->last_error, "%zu samples not stored: %s", result->rejected + result->dropped,
-                 result->err.msg);
+    if (result->rejected + result->dropped > 0 && r->target->last_error.code == ERR_NONE) {
+        r->target->last_error = result->err;
+        err_wrap(&r->target->last_error, "%zu samples not stored", result->rejected + result->dropped);
+    }
     push_report(r, result->created);
     free(r);
 }
@@ -125,12 +126,10 @@ static void page_parsed(struct job *j) {
     t->last_duration_ns = clock_mono_ns() - s->began_ns;
     t->last_scrape_ms = s->t_ms;
     t->scraped = true;
-    if (t->up != up || (!up && t->last_error[0] == 0)) {
-        if (!up)
-            log_warn("scrape", "target down job=%" STR_F " url=%" STR_F " error=\"%s\"", STR_A(t->settings.job), STR_A(t->settings.url), s->err.msg);
-    }
+    if (!up && (t->up || t->last_error.code == ERR_NONE))
+        log_warn("scrape", "target down job=%" STR_F " url=%" STR_F " error=\"%s\"", STR_A(t->settings.job), STR_A(t->settings.url), s->err.msg);
     t->up = up;
-    snprintf(t->last_error, sizeof t->last_error, "%s", up ? "" : s->err.msg);
+    t->last_error = s->err;
     scraper->stats.scrapes++;
     scraper->stats.failed += !up;
     scraper->stats.samples += s->batch->sample_n;
@@ -279,7 +278,7 @@ void scraper_targets(void *arg, struct arena *a, struct target_view **out, size_
             .pool = t->settings.job,
             .url = t->settings.url.n ? t->settings.url : arena_printf(a, "binnacle:%" STR_F, STR_A(t->settings.job)),
             .global_url = t->settings.url.n ? t->settings.url : arena_printf(a, "binnacle:%" STR_F, STR_A(t->settings.job)),
-            .last_error = arena_str(a, str_c(t->last_error)),
+            .last_error = arena_str(a, t->last_error.code == ERR_NONE ? STR("") : err_str(&t->last_error)),
             .health = !t->scraped ? STR("unknown")
                       : t->up     ? STR("up")
                                   : STR("down"),

@@ -155,6 +155,47 @@ class Server:
         self.close()
 
 
+    # --- the three signals, in and out
+
+    def samples(self, name, **labels):
+        """{frozenset of labels: value} of an instant query."""
+        selector = name + '{' + ','.join('%s="%s"' % kv for kv in labels.items()) + '}'
+        reply = self.get('/api/v1/query', query=selector)
+        eq(reply.status, 200, reply.text)
+        return {frozenset(r['metric'].items()): r['value'][1] for r in reply.json['data']['result']}
+
+    def logs(self, query='*', size=10000):
+        """Documents that fit a Lucene query, oldest first."""
+        reply = self.post('/_search', {'size': size, 'query': {'query_string': {'query': query, 'default_field': 'message'}}, 'sort': [{'@timestamp': 'asc'}]})
+        eq(reply.status, 200, reply.text)
+        return [hit['_source'] for hit in reply.json['hits']['hits']]
+
+    def traces(self, **params):
+        reply = self.get('/api/traces', **params)
+        eq(reply.status, 200, reply.text)
+        return reply.json['data']
+
+    def counters(self):
+        """binnacle's own metrics: {'name{labels}': value}."""
+        lines = (line.rsplit(' ', 1) for line in self.get('/metrics').text.splitlines() if line and line[0] != '#')
+        return {name: float(value) for name, value in lines}
+
+    def conserved(self):
+        """received = stored + rejected + dropped for every signal; the received counts."""
+        c, received = self.counters(), {}
+        for signal_name in ('metrics', 'logs', 'traces'):
+            r, st, rj, d = (c['binnacle_%s_total{signal="%s"}' % (k, signal_name)] for k in ('received', 'stored', 'rejected', 'dropped'))
+            eq(r, st + rj + d, signal_name + ': received = stored + rejected + dropped:')
+            received[signal_name] = int(r)
+        return received
+
+
+def otlp_spans(service, spans):
+    """OTLP/JSON body: spans = [{'traceId','spanId','name','startTimeUnixNano','endTimeUnixNano',...}]."""
+    return {'resourceSpans': [{'resource': {'attributes': [{'key': 'service.name', 'value': {'stringValue': service}}]},
+                               'scopeSpans': [{'scope': {'name': 'test'}, 'spans': spans}]}]}
+
+
 def wait_for(condition, what, seconds=30, server=None):
     """Polls until condition() is true and returns its value."""
     end = time.monotonic() + seconds
