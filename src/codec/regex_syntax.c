@@ -54,10 +54,6 @@ static void emit(struct parser *p, str text) {
     buf_add(p->out, text);
 }
 
-static void emit_char(struct parser *p, uint32_t cp) {
-    buf_printf(p->out, "\\x{%x}", cp);
-}
-
 static str utf8_text(struct parser *p, uint32_t cp) {
     char bytes[4];
     return arena_str(p->arena, str_n(bytes, utf8_encode(bytes, cp)));
@@ -65,6 +61,14 @@ static str utf8_text(struct parser *p, uint32_t cp) {
 
 static bool is_word(char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+/* In a form that means the same inside and outside of classes. */
+static void emit_char(struct parser *p, uint32_t cp) {
+    if (cp < 0x80 && is_word((char)cp))
+        buf_char(p->out, (char)cp);
+    else
+        buf_printf(p->out, "\\x{%x}", cp);
 }
 
 /* Without case no flag can change what it matches. */
@@ -150,7 +154,7 @@ static bool posix_class(struct parser *p) {
     static const str names[] = {STR_INIT("alnum"), STR_INIT("alpha"), STR_INIT("ascii"), STR_INIT("blank"), STR_INIT("cntrl"),
                                 STR_INIT("digit"), STR_INIT("graph"), STR_INIT("lower"), STR_INIT("print"), STR_INIT("punct"),
                                 STR_INIT("space"), STR_INIT("upper"), STR_INIT("word"),  STR_INIT("xdigit")};
-    size_t from = p->at, end = str_find(str_from(p->s, from), STR(":]"));
+    size_t from = p->at, end = str_find(str_sub(p->s, from, from + 64), STR(":]"));
     if (end == STR_NONE) { /* then the bracket is a bracket */
         p->at++;
         emit_char(p, '[');
@@ -420,8 +424,9 @@ static bool atom(struct parser *p, struct atom *out) {
 
 /* {n}, {n,} or {n,m} at the cursor; anything else there is a literal brace. */
 static bool braces(struct parser *p, uint64_t *min, uint64_t *max, size_t *end) {
-    size_t close = str_find_char(str_from(p->s, p->at), '}');
-    if (!ahead(p, STR("{")) || close == STR_NONE) return false;
+    if (!ahead(p, STR("{"))) return false;
+    size_t close = str_find_char(str_sub(p->s, p->at, p->at + 64), '}'); /* not to the far end: "{{{{..." would cost the square */
+    if (close == STR_NONE) return false;
     str low, high = str_sub(p->s, p->at + 1, p->at + close);
     bool comma = str_cut(&high, ',', &low);
     if (!str_u64(low, min)) return false;
@@ -470,27 +475,32 @@ static bool repetition(struct parser *p, struct atom *x, size_t out_at) {
     return true;
 }
 
+/* Takes the characters that stand for themselves, so that a word is one piece and not eight; one with a quantifier is left for atom(). */
+static str plain_run(struct parser *p) {
+    size_t from = p->at;
+    while (more(p) && !p->quoting && !strchr("\\.+*?()|[]{}^$", p->s.p[p->at])) {
+        size_t before = p->at;
+        uint32_t cp = take_char(p);
+        if ((p->fold && !caseless(cp)) || quantifier_ahead(p)) {
+            p->at = before;
+            break;
+        }
+        emit_char(p, cp);
+    }
+    return str_sub(p->s, from, p->at);
+}
+
 static bool concatenation(struct parser *p, struct globs *out) {
     struct globs all = globs_literal(p->arena, STR(""));
-    size_t run_at = 0, run = 0; /* plain characters that wait in the pattern, so that a word is one piece and not eight */
     for (;;) {
-        bool stop = !more(p) || (!p->quoting && (ahead(p, STR("|")) || ahead(p, STR(")"))));
-        if (!stop && quantifier_ahead(p)) return refuse(p, p->at, p->at + 1, "missing argument to repetition operator");
-        size_t from = p->at, out_at = p->out->n;
+        str run = plain_run(p);
+        if (run.n) all = globs_then(p->arena, all, globs_literal(p->arena, arena_str(p->arena, run)));
+        if (!more(p) || (!p->quoting && (ahead(p, STR("|")) || ahead(p, STR(")"))))) break;
+        if (quantifier_ahead(p)) return refuse(p, p->at, p->at + 1, "missing argument to repetition operator");
+        size_t out_at = p->out->n;
         struct atom x = {0};
-        if (!stop && !atom(p, &x)) return false;
-        bool quantified = !stop && quantifier_ahead(p);
-        bool plain = !stop && !quantified && !x.globs.unknown && x.globs.n == 1 && glob_is_literal(&x.globs.p[0]) &&
-                     str_eq(x.globs.p[0].p[0].text, str_sub(p->s, from, p->at));
-        if (plain) {
-            if (run == 0) run_at = from;
-            run += p->at - from;
-            continue;
-        }
-        if (run) all = globs_then(p->arena, all, globs_literal(p->arena, arena_str(p->arena, str_sub(p->s, run_at, run_at + run))));
-        run = 0;
-        if (stop) break;
-        if (quantified && !repetition(p, &x, out_at)) return false;
+        if (!atom(p, &x)) return false;
+        if (quantifier_ahead(p) && !repetition(p, &x, out_at)) return false;
         all = globs_then(p->arena, all, x.globs);
     }
     *out = all;
