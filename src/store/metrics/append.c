@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "base/hash.h"
 #include "store/metrics/db.h"
 #include "store/metrics/histcode.h"
@@ -14,7 +16,7 @@ struct append {
 
 /* --- sources */
 
-static struct source *source_of(struct tsdb *db, struct labels target) {
+struct source *source_find(struct tsdb *db, struct labels target) {
     uint64_t hash = labels_hash(target);
     for (size_t at = map_first(&db->by_source, hash); at != MAP_END; at = map_next(&db->by_source, at, hash)) {
         struct source *s = &db->sources.p[db->by_source.slots[at].value - 1];
@@ -89,7 +91,8 @@ static bool resolve_new(struct append *p, size_t i, uint64_t key_hash, uint32_t 
     if (db->o.series_max && db->head.series.n >= db->o.series_max)
         return err_set(e, ERR_LIMIT, "the limit of %llu active series is reached: new series are dropped", (unsigned long long)db->o.series_max);
     if (target.n == 0) split(p->arena, all, &target, &own);
-    *out = head_new_series(&db->head, target, own, key_hash);
+    *out = head_new_series(&db->head, target, own);
+    head_put_key(&db->head, key_hash, *out);
     p->r.created++;
     return true;
 }
@@ -166,12 +169,30 @@ static struct point point_at(struct append *p, uint32_t i) {
     return x;
 }
 
+/* One sample into the head and, when it changed something, into the record. */
+static enum add_result add_point(struct append *p, uint32_t row, const struct point *x, int64_t out_of_order_ms) {
+    struct tsdb *db = p->db;
+    struct cell_state before = db->head.series.p[row].last;
+    int64_t start_before = head_start_ms(&db->head, row);
+    enum add_result result = head_add(&db->head, row, x, out_of_order_ms);
+    if (!db->wal) return result;
+    if (result == ADD_STORED) journal_cell(&db->journal, &db->head, row, &before, start_before, x);
+    if (result == ADD_LATE) journal_late(&db->journal, &db->head, row, x);
+    return result;
+}
+
 static void add_samples(struct append *p, const struct series_row *r, uint32_t row) {
     struct tsdb *db = p->db;
     bool marked = false;
     for (uint32_t i = r->sample_at; i < r->sample_at + r->sample_n; i++) {
         struct point x = point_at(p, i);
-        enum add_result result = head_add(&db->head, row, &x, db->o.out_of_order_ms);
+        if (x.t_ms > TIME_MAX_MS || x.t_ms < -TIME_MAX_MS || x.start_ms > TIME_MAX_MS || x.start_ms < -TIME_MAX_MS) {
+            struct err e;
+            err_set(&e, ERR_INPUT, "a timestamp out of range: %lld ms", (long long)x.t_ms);
+            put_back(p, 1, &e);
+            continue;
+        }
+        enum add_result result = add_point(p, row, &x, db->o.out_of_order_ms);
         if (result >= ADD_DUPLICATE) {
             refuse(p, row, x.t_ms, result);
             continue;
@@ -194,7 +215,7 @@ static void end_missing(struct append *p) {
         uint32_t row = source->present.p[i];
         if (db->marks.p[row]) continue;
         struct point end = {.t_ms = p->b->whole_t_ms, .v = stale_nan()};
-        head_add(&db->head, row, &end, 0);
+        add_point(p, row, &end, 0);
     }
     for (size_t i = 0; i < db->seen.n; i++) db->marks.p[db->seen.p[i]] = 0;
     source->present.n = 0;
@@ -212,17 +233,54 @@ static void append_rows(struct append *p) {
         if (!resolve(p, i, &row)) continue;
         add_samples(p, r, row);
         int64_t t_ms = r->sample_n ? b->t_ms[r->sample_at + r->sample_n - 1] : 0;
-        for (uint32_t k = 0; k < r->exemplar_n; k++) exemplar_keep(p->db, row, &b->exemplars[r->exemplar_at + k], t_ms);
+        for (uint32_t k = 0; k < r->exemplar_n; k++) {
+            const struct exemplar *x = &b->exemplars[r->exemplar_at + k];
+            exemplar_keep(p->db, row, x, t_ms);
+            if (p->db->wal) journal_exemplar(&p->db->journal, &p->db->head, row, x, x->t_ms ? x->t_ms : t_ms);
+        }
     }
+}
+
+/* Nothing is changed before it is clear that the log takes the record. */
+static bool can_take(struct tsdb *db, struct err *e) {
+    if (db->head.bytes > 2 * db->o.head_bytes_max)
+        return err_set(e, ERR_LIMIT, "the metrics in memory wait to be written: %zu bytes", (size_t)db->head.bytes);
+    return !db->wal || wal_ready(db->wal, e);
+}
+
+static void refuse_batch(struct append *p, const struct err *why) {
+    size_t n = 0;
+    for (size_t i = 0; i < p->b->row_n; i++) n += p->b->rows[i].sample_n;
+    p->db->stats.received += n;
+    p->db->stats.dropped += n;
+    p->db->stats.dropped_io += n;
+    p->r.dropped = n;
+    p->r.err = *why;
 }
 
 static void append_batch(struct tsdb *db, const struct metric_batch *b, struct push_result *r) {
     AUTO(arena_free) struct arena *a = arena_new(4096);
-    struct append p = {.db = db, .b = b, .arena = a, .source = source_of(db, b->target), .before = ID_NONE};
+    struct append p = {.db = db, .b = b, .arena = a, .before = ID_NONE};
+    struct err e;
+    if (!can_take(db, &e)) {
+        refuse_batch(&p, &e);
+        *r = p.r;
+        return;
+    }
+    p.source = source_find(db, b->target);
     db->seen.n = 0;
+    if (db->wal) journal_begin(&db->journal, (uint32_t)(p.source - db->sources.p), p.source->seq);
     append_rows(&p);
     if (b->whole_target) end_missing(&p);
-    for (size_t i = 0; i < b->meta_n; i++) meta_keep(db, &b->metas[i]);
+    for (size_t i = 0; i < b->meta_n; i++)
+        if (meta_keep(db, &b->metas[i]) && db->wal) journal_meta(&db->journal, &b->metas[i]);
+    if (db->wal && !db->journal.empty) {
+        p.source->seq++;
+        uint64_t lsn;
+        bool ok = wal_append(db->wal, WAL_METRICS, buf_str(&db->journal.out), &lsn, &e);
+        assert(ok); /* wal_ready said so */
+        (void)ok;
+    }
     *r = p.r;
 }
 
@@ -235,10 +293,38 @@ bool tsdb_append_now(struct tsdb *db, struct metric_batch *b, struct push_result
     return false;
 }
 
+/* A push that waits for the log. */
+struct waiting {
+    struct tsdb *db;
+    push_done done;
+    void *arg;
+    struct push_result r;
+};
+
+static void committed(void *arg, const struct err *e) {
+    struct waiting *w = arg;
+    if (e) { /* it is in memory and will reach the disk if the log heals, but nobody may count on that: the client sends it again */
+        w->db->stats.stored -= w->r.stored;
+        w->db->stats.dropped += w->r.stored;
+        w->db->stats.dropped_io += w->r.stored;
+        w->r.dropped += w->r.stored;
+        w->r.stored = w->r.created = 0;
+        w->r.err = *e;
+    }
+    if (w->done) w->done(w->arg, &w->r);
+    free(w);
+}
+
 void tsdb_append(struct tsdb *db, struct metric_batch *b, push_done done, void *arg) {
     assert_loop_thread();
     struct push_result r;
     append_batch(db, b, &r);
     metric_batch_free(b);
-    if (done) done(arg, &r);
+    if (!db->wal) {
+        if (done) done(arg, &r);
+        return;
+    }
+    struct waiting *w = mem_alloc(sizeof *w);
+    *w = (struct waiting){db, done, arg, r};
+    wal_commit(db->wal, committed, w);
 }

@@ -1,15 +1,19 @@
 /* store/metrics/db: the inside of a tsdb, shared by the files of this folder. Loop thread.
  *
  *   tsdb.c    open, close, tick: sealing, compaction, retention       append.c  batch -> head + log record
+ *   seal.c    frozen head -> part                              compact.c parts -> a larger part
  *   select.c  matchers -> frozen view -> samples                      meta.c    names, values, metadata, exemplars, cardinality */
 #pragma once
 #include "store/metrics/head.h"
+#include "store/metrics/journal.h"
+#include "store/metrics/part.h"
 #include "store/metrics/tsdb.h"
 
 /* Where batches with equal target labels come from: a scrape target; one for all of remote write. */
 struct source {
     struct labels labels; /* owned by db->source_bytes */
     uint64_t hash;
+    uint64_t seq;          /* records it has in this epoch of the log */
     uint32_t first;        /* the series its last batch began with; ID_NONE */
     VEC(uint32_t) present; /* whole batches: series at the last whole_t_ms */
 };
@@ -38,8 +42,34 @@ struct tsdb {
     struct kept_exemplar *exemplars; /* ring of EXEMPLARS_MAX, made with the first */
     size_t exemplar_n;               /* ever kept */
     struct tsdb_stats stats;         /* the counters; tsdb_stats() fills in the rest */
-};
-enum { EXEMPLARS_MAX = 16384 };
 
+    char *dir;                     /* NULL: memory only */
+    struct wal *wal;               /* NULL: memory only, or before tsdb_attach_wal */
+    struct journal journal;        /* the record being written */
+    struct journal_reader *reader; /* until tsdb_attach_wal */
+    VEC(struct part *) parts;      /* by min_ms */
+    uint64_t next_seq;
+    uint64_t log_position;  /* records below are in parts */
+    uint64_t seal_position; /* what the part being sealed will cover */
+    bool sealing, compacting;
+    int64_t filled_since_ms, retry_seal_ms; /* tick's clock; 0: empty / at once */
+};
+enum { EXEMPLARS_MAX = 16384, SEAL_RETRY_MS = 10000, INDEX_IDLE_S = 60 };
+
+struct source *source_find(struct tsdb *db, struct labels target); /* makes it when it is new */
 void exemplar_keep(struct tsdb *db, uint32_t row, const struct exemplar *x, int64_t default_t_ms);
-void meta_keep(struct tsdb *db, const struct metric_meta *m);
+bool meta_keep(struct tsdb *db, const struct metric_meta *m); /* true: it is new or changed */
+
+/* The index of a part, loaded when it is not. */
+MUST_USE bool db_part_index(struct tsdb *db, struct part *p, struct err *e);
+void db_damage(struct tsdb *db, const struct err *e); /* counts and remembers the first */
+void db_insert_part(struct tsdb *db, struct part *p);
+void db_remove_part(struct tsdb *db, size_t at, bool unlink_file);
+/* A new epoch of the log: everything is defined anew. */
+void db_new_epoch(struct tsdb *db);
+void db_log_metas(struct tsdb *db);
+
+/* Freezes the head (unless it is) and turns it into a part: in the pool, or before returning when there is none. */
+void seal_start(struct tsdb *db, bool inline_now);
+/* Merges the parts at [from, from + n) of db->parts. */
+void compact_start(struct tsdb *db, size_t from, size_t n);

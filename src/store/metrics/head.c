@@ -52,6 +52,14 @@ uint32_t head_find_key(const struct head *h, uint64_t key_hash) {
 }
 
 void head_put_key(struct head *h, uint64_t key_hash, uint32_t row) {
+    struct series *s = &h->series.p[row];
+    if (!s->keyed) {
+        s->keyed = 1;
+        s->key_hash = key_hash;
+        idset_put(&h->by_key, h, key_of, row);
+        return;
+    }
+    s->shared = 1;
     map_put(&h->more_keys, key_hash, (uint64_t)row + 1);
 }
 
@@ -103,13 +111,12 @@ void head_done(struct head *h) {
     index_done(&h->index);
 }
 
-uint32_t head_new_series(struct head *h, struct labels target, struct labels shape, uint64_t key_hash) {
+uint32_t head_new_series(struct head *h, struct labels target, struct labels shape) {
     uint32_t t = index_put_target(&h->index, target);
     while (h->clocks.n <= t) vec_add(&h->clocks);
     uint32_t row = index_add_row(&h->index, t, index_put_shape(&h->index, shape));
     assert(row == h->series.n);
-    vec_push(&h->series, ((struct series){.last_ms = NO_TIME, .key_hash = key_hash, .follows = ID_NONE, .absolute = 1}));
-    idset_put(&h->by_key, h, key_of, row);
+    vec_push(&h->series, ((struct series){.last_ms = NO_TIME, .follows = ID_NONE, .absolute = 1}));
     idset_put(&h->by_labels, h, labels_of, row);
     return row;
 }
@@ -139,7 +146,7 @@ static uint32_t clock_find(const struct clock *c, uint32_t from, int64_t t_ms) {
 
 static struct own *own_of(struct head *h, struct series *s) {
     if (s->own == 0) {
-        s->own = (uint32_t)h->owns.n & 0x3fffffff;
+        s->own = (uint32_t)h->owns.n & 0xfffffff;
         vec_add(&h->owns);
     }
     return &h->owns.p[s->own];
@@ -154,6 +161,11 @@ static bool tick_for(struct clock *c, const struct series *s, int64_t t_ms, uint
     }
     *tick = s->cells.tick < c->n && c->t_ms[s->cells.tick] == t_ms ? s->cells.tick : clock_find(c, s->cells.tick, t_ms);
     return *tick < c->n && c->t_ms[*tick] == t_ms;
+}
+
+int64_t head_start_ms(const struct head *h, uint32_t row) {
+    const struct series *s = &h->series.p[row];
+    return s->own ? h->owns.p[s->own].start_ms : 0;
 }
 
 static void put_cell(struct head *h, struct series *s, uint32_t tick, const struct point *p) {

@@ -27,11 +27,15 @@ struct series {
     int64_t last_ms;        /* its time; NO_TIME: none yet */
     uint64_t key_hash;      /* of (source, key) it was first seen under */
     uint32_t follows;       /* the series that came next in its source last time; ID_NONE */
-    uint32_t own : 30;      /* index into head.owns; 0: none */
+    uint32_t own : 28;      /* index into head.owns; 0: none */
+    uint32_t keyed : 1;     /* key_hash is set and in by_key */
+    uint32_t shared : 1;    /* known under several keys: several sources may write it */
     uint32_t defined : 1;   /* in this epoch of the log */
     uint32_t absolute : 1;  /* the log's next cell must not depend on earlier ones */
 };
 #define NO_TIME INT64_MIN
+/* Timestamps beyond are refused, so that differences never overflow: 285,000 years. */
+#define TIME_MAX_MS (INT64_C(1) << 53)
 
 /* A set of row numbers keyed by something the rows themselves hold: 4 bytes a slot. */
 struct idset {
@@ -68,11 +72,12 @@ struct head {
 void head_init(struct head *h);
 void head_done(struct head *h);
 
-uint32_t head_find_key(const struct head *h, uint64_t key_hash); /* ID_NONE: unknown */
-void head_put_key(struct head *h, uint64_t key_hash, uint32_t row);
+uint32_t head_find_key(const struct head *h, uint64_t key_hash);       /* ID_NONE: unknown */
+void head_put_key(struct head *h, uint64_t key_hash, uint32_t row);    /* the first or a further key of a row */
 uint32_t head_find_labels(const struct head *h, struct labels merged); /* ID_NONE */
 /* A new row. target, shape: labels not in the head together yet. */
-uint32_t head_new_series(struct head *h, struct labels target, struct labels shape, uint64_t key_hash);
+uint32_t head_new_series(struct head *h, struct labels target, struct labels shape);
+int64_t head_start_ms(const struct head *h, uint32_t row); /* start timestamp of the newest cell */
 
 enum add_result {
     ADD_STORED,

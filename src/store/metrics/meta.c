@@ -5,9 +5,9 @@
 
 /* --- metadata */
 
-void meta_keep(struct tsdb *db, const struct metric_meta *m) {
+bool meta_keep(struct tsdb *db, const struct metric_meta *m) {
     uint64_t hash = hash_str(m->family);
-    struct metric_meta *old = NULL;
+    struct metric_meta *old = NULL; /* help and unit that changed stay in the arena: they rarely do */
     for (size_t at = map_first(&db->by_family, hash); at != MAP_END && !old; at = map_next(&db->by_family, at, hash)) {
         struct metric_meta *x = &db->metas.p[db->by_family.slots[at].value - 1];
         if (str_eq(x->family, m->family)) old = x;
@@ -17,10 +17,11 @@ void meta_keep(struct tsdb *db, const struct metric_meta *m) {
         old->family = arena_str(db->meta_bytes, m->family);
         map_put(&db->by_family, hash, db->metas.n);
     }
-    if (old->type == m->type && str_eq(old->help, m->help) && str_eq(old->unit, m->unit)) return;
+    if (old->type == m->type && str_eq(old->help, m->help) && str_eq(old->unit, m->unit)) return false;
     old->type = m->type;
     if (!str_eq(old->help, m->help)) old->help = arena_str(db->meta_bytes, m->help);
     if (!str_eq(old->unit, m->unit)) old->unit = arena_str(db->meta_bytes, m->unit);
+    return true;
 }
 
 static int by_family(const void *a, const void *b) {

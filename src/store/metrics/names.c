@@ -73,6 +73,11 @@ static bool collect_all(struct tsdb *db, str name, bool names, const struct matc
     assert_loop_thread();
     struct names v = {0};
     if (head_overlaps(&db->head, from_ms, to_ms) && !collect_index(&db->head.index, name, names, m, n, a, &v, e)) return false;
+    for (size_t i = 0; i < db->parts.n; i++) {
+        struct part *p = db->parts.p[i];
+        if (p->min_ms > to_ms || p->max_ms < from_ms || !db_part_index(db, p, NULL)) continue;
+        if (!collect_index(&p->index->x, name, names, m, n, a, &v, e)) return false;
+    }
     sort_unique(&v);
     *out = v.p;
     *out_n = v.n;

@@ -1,23 +1,179 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "store/metrics/db.h"
 
+enum { HEAD_BYTES_MAX = 128 << 20, COMPACT_MIN = 4 };
+#define SEAL_AGE_MS (INT64_C(30) * 60 * MS_PER_S)
+
+/* --- parts */
+
+void db_damage(struct tsdb *db, const struct err *e) {
+    if (e->code == ERR_CORRUPT) db->stats.damaged_frames++;
+    if (db->stats.first_damage.code == ERR_NONE) db->stats.first_damage = *e;
+}
+
+bool db_part_index(struct tsdb *db, struct part *p, struct err *e) {
+    p->used_ns = clock_mono_ns();
+    if (p->index) return true;
+    struct err why;
+    if (part_index_load(p, &p->index, &why)) return true;
+    if (!p->unmergeable) db_damage(db, &why);
+    p->unmergeable = true;
+    if (e) *e = why;
+    return false;
+}
+
+void db_insert_part(struct tsdb *db, struct part *p) {
+    vec_push(&db->parts, p);
+    for (size_t i = db->parts.n - 1; i > 0 && db->parts.p[i - 1]->min_ms > p->min_ms; i--) {
+        db->parts.p[i] = db->parts.p[i - 1];
+        db->parts.p[i - 1] = p;
+    }
+}
+
+void db_remove_part(struct tsdb *db, size_t at, bool unlink_file) {
+    struct part *p = db->parts.p[at];
+    db->parts.n--;
+    memmove(db->parts.p + at, db->parts.p + at + 1, (db->parts.n - at) * sizeof *db->parts.p);
+    if (unlink_file) {
+        char path[PART_PATH_MAX];
+        part_path(path, db->dir, p->seq);
+        bool gone = vfs_unlink(db->o.vfs, path, NULL);
+        (void)gone; /* the next start removes what is replaced or too old */
+    }
+    part_unref(p);
+}
+
+static bool is_part(str name, uint64_t *seq) {
+    return name.n == 21 && str_ends(name, STR(".part")) && str_hex_u64(str_sub(name, 0, 16), seq);
+}
+
+/* A finished merge whose inputs were not unlinked before the process ended. */
+static void drop_replaced(struct tsdb *db) {
+    for (size_t i = 0; i < db->parts.n; i++)
+        for (size_t k = 0; k < db->parts.p[i]->replaces_n; k++)
+            for (size_t at = db->parts.n; at-- > 0;)
+                if (db->parts.p[at]->seq == db->parts.p[i]->replaces[k]) {
+                    db_remove_part(db, at, true);
+                    if (at < i) i--;
+                }
+}
+
+static bool open_parts(struct tsdb *db, struct err *e) {
+    if (!vfs_mkdir(db->o.vfs, db->dir, e)) return false;
+    AUTO(arena_free) struct arena *a = arena_new(4096);
+    str *names;
+    size_t n;
+    if (!vfs_list(db->o.vfs, db->dir, a, &names, &n, e)) return false;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t seq;
+        if (str_ends(names[i], STR(".tmp"))) {
+            str path = arena_printf(a, "%s/%" STR_F, db->dir, STR_A(names[i]));
+            if (!vfs_unlink(db->o.vfs, arena_cstr(a, path), e)) return false;
+        }
+        if (!is_part(names[i], &seq)) continue;
+        db->next_seq = MAX(db->next_seq, seq + 1);
+        struct part *p;
+        struct err why;
+        if (part_open(db->o.vfs, db->dir, seq, &p, &why)) {
+            db_insert_part(db, p);
+            db->log_position = MAX(db->log_position, p->log_position);
+        } else if (why.code == ERR_CORRUPT) {
+            db_damage(db, &why); /* it stays where it is, for a person to look at */
+        } else {
+            if (e) *e = why;
+            return false;
+        }
+    }
+    drop_replaced(db);
+    return true;
+}
+
+/* --- open, replay, close */
+
 bool tsdb_open(const struct tsdb_options *o, struct tsdb **out, struct err *e) {
-    (void)e;
     struct tsdb *db = mem_zalloc(sizeof *db);
     db->o = *o;
-    if (db->o.seal_age_ms == 0) db->o.seal_age_ms = INT64_C(30) * 60 * MS_PER_S;
+    db->o.dir = NULL;
+    if (db->o.seal_age_ms == 0) db->o.seal_age_ms = SEAL_AGE_MS;
+    if (db->o.head_bytes_max == 0) db->o.head_bytes_max = o->dir ? HEAD_BYTES_MAX : SIZE_MAX / 4;
+    db->next_seq = 1;
     head_init(&db->head);
     db->source_bytes = arena_new(4096);
     db->meta_bytes = arena_new(4096);
+    if (o->dir) {
+        db->dir = mem_alloc(strlen(o->dir) + 1);
+        memcpy(db->dir, o->dir, strlen(o->dir) + 1);
+        db->reader = journal_reader_new();
+        if (!open_parts(db, e)) {
+            tsdb_close(db);
+            return false;
+        }
+    }
     *out = db;
     return true;
+}
+
+static void use_exemplar(void *arg, uint32_t row, const struct exemplar *x) {
+    exemplar_keep(arg, row, x, x->t_ms);
+}
+static void use_meta(void *arg, const struct metric_meta *m) {
+    meta_keep(arg, m);
+}
+
+bool tsdb_replay(struct tsdb *db, uint64_t lsn, str payload, struct err *e) {
+    (void)e;
+    if (lsn < db->log_position) return true;
+    const struct journal_use use = {use_exemplar, use_meta, db};
+    struct journal_replay_stats stats = {0};
+    struct err damage;
+    if (!journal_replay(db->reader, payload, &db->head, &use, &stats, &damage)) db_damage(db, &damage);
+    db->stats.replayed_cells += stats.cells;
+    db->stats.replay_lost += stats.lost;
+    if (db->head.bytes > db->o.head_bytes_max) seal_start(db, true); /* bounded memory; the log keeps its records until the next regular seal */
+    return true;
+}
+
+void db_new_epoch(struct tsdb *db) {
+    db->journal.epoch = db->wal ? wal_next_lsn(db->wal) : 0;
+    db->journal.epoch_no++;
+    for (size_t i = 0; i < db->head.series.n; i++) {
+        db->head.series.p[i].defined = 0;
+        db->head.series.p[i].absolute = 1;
+    }
+    for (size_t i = 0; i < db->sources.n; i++) db->sources.p[i].seq = 0;
+    db_log_metas(db);
+}
+
+/* Metadata lives in memory and in the log: each epoch repeats it. */
+void db_log_metas(struct tsdb *db) {
+    if (!db->wal || db->metas.n == 0 || !wal_ready(db->wal, NULL)) return;
+    struct source *s = source_find(db, (struct labels){0});
+    journal_begin(&db->journal, (uint32_t)(s - db->sources.p), s->seq++);
+    for (size_t i = 0; i < db->metas.n; i++) journal_meta(&db->journal, &db->metas.p[i]);
+    uint64_t lsn;
+    bool ok = wal_append(db->wal, WAL_METRICS, buf_str(&db->journal.out), &lsn, NULL);
+    assert(ok);
+    (void)ok;
+}
+
+void tsdb_attach_wal(struct tsdb *db, struct wal *w) {
+    assert_loop_thread();
+    journal_reader_free(TAKE(db->reader));
+    db->wal = w;
+    wal_checkpoint(w, WAL_METRICS, db->log_position);
+    db_new_epoch(db);
 }
 
 void tsdb_close(struct tsdb *db) {
     if (!db) return;
     head_done(&db->head);
+    while (db->parts.n > 0) db_remove_part(db, db->parts.n - 1, false);
+    vec_done(&db->parts);
+    journal_reader_free(db->reader);
+    journal_done(&db->journal);
     for (size_t i = 0; i < db->sources.n; i++) vec_done(&db->sources.p[i].present);
     vec_done(&db->sources);
     map_done(&db->by_source);
@@ -30,8 +186,91 @@ void tsdb_close(struct tsdb *db) {
     map_done(&db->by_family);
     for (size_t i = 0; db->exemplars && i < EXEMPLARS_MAX; i++) arena_free(db->exemplars[i].arena);
     free(db->exemplars);
+    free(db->dir);
     free(db);
 }
+
+/* --- tick */
+
+static void maybe_seal(struct tsdb *db, int64_t now_ms) {
+    if (db->sealing) return;
+    if (db->head.frozen) { /* the last try failed */
+        if (now_ms < db->retry_seal_ms) return;
+        db->retry_seal_ms = now_ms + SEAL_RETRY_MS;
+        seal_start(db, false);
+        return;
+    }
+    if (db->head.samples == 0) {
+        db->filled_since_ms = 0;
+        return;
+    }
+    if (db->filled_since_ms == 0) db->filled_since_ms = now_ms;
+    bool due = now_ms - db->filled_since_ms >= db->o.seal_age_ms || db->head.bytes > db->o.head_bytes_max;
+    if (!due) return;
+    db->filled_since_ms = 0;
+    db->retry_seal_ms = now_ms + SEAL_RETRY_MS;
+    seal_start(db, false);
+}
+
+/* Parts grow by fours: half-hours to two hours to eight to a day and a half. */
+static unsigned span_class(const struct part *p) {
+    static const int64_t limits_min[] = {100, 400, 1600};
+    unsigned c = 0;
+    while (c < ARRAY_N(limits_min) && p->max_ms - p->min_ms >= limits_min[c] * 60 * MS_PER_S) c++;
+    return c;
+}
+
+static void maybe_compact(struct tsdb *db) {
+    if (db->compacting) return;
+    for (size_t from = 0; from < db->parts.n;) {
+        unsigned class = span_class(db->parts.p[from]);
+        size_t n = 0;
+        while (n < PART_REPLACES_MAX && from + n < db->parts.n && span_class(db->parts.p[from + n]) == class && !db->parts.p[from + n]->unmergeable)
+            n++;
+        if (class < 3 && n >= COMPACT_MIN) {
+            compact_start(db, from, n);
+            return;
+        }
+        from += MAX(n, (size_t)1);
+    }
+}
+
+static void retain(struct tsdb *db, int64_t now_ms) {
+    if (db->compacting) return; /* its inputs stay until it is done */
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < db->parts.n; i++) bytes += db->parts.p[i]->bytes;
+    for (size_t i = 0; i < db->parts.n;) {
+        const struct part *p = db->parts.p[i];
+        bool old = db->o.retention_ms > 0 && p->max_ms < now_ms - db->o.retention_ms;
+        bool much = db->o.retention_bytes > 0 && bytes > db->o.retention_bytes;
+        if (!old && !much) {
+            i++;
+            continue;
+        }
+        bytes -= p->bytes;
+        db_remove_part(db, i, true);
+    }
+}
+
+static void forget_idle_indexes(struct tsdb *db) {
+    int64_t now = clock_mono_ns();
+    for (size_t i = 0; i < db->parts.n; i++) {
+        struct part *p = db->parts.p[i];
+        if (!p->index || p->pins > 0 || now - p->used_ns < INDEX_IDLE_S * NS_PER_S) continue;
+        part_index_free(TAKE(p->index));
+    }
+}
+
+void tsdb_tick(struct tsdb *db, int64_t now_ms) {
+    assert_loop_thread();
+    if (!db->dir) return;
+    maybe_seal(db, now_ms);
+    retain(db, now_ms);
+    maybe_compact(db);
+    forget_idle_indexes(db);
+}
+
+/* --- figures */
 
 void tsdb_stats(const struct tsdb *db, struct tsdb_stats *out) {
     const struct head *h = &db->head;
@@ -43,6 +282,14 @@ void tsdb_stats(const struct tsdb *db, struct tsdb_stats *out) {
     out->head_bytes = h->bytes + (h->frozen ? h->frozen->bytes : 0);
     int64_t min_ms = MIN(h->min_ms, h->frozen ? h->frozen->min_ms : INT64_MAX);
     int64_t max_ms = MAX(h->max_ms, h->frozen ? h->frozen->max_ms : INT64_MIN);
+    for (size_t i = 0; i < db->parts.n; i++) {
+        const struct part *p = db->parts.p[i];
+        out->parts++;
+        out->part_bytes += p->bytes;
+        out->part_samples += p->samples;
+        min_ms = MIN(min_ms, p->min_ms);
+        max_ms = MAX(max_ms, p->max_ms);
+    }
     if (min_ms > max_ms) return;
     out->min_ms = min_ms;
     out->max_ms = max_ms;

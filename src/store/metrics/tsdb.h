@@ -1,5 +1,5 @@
 /* store/metrics/tsdb: the metrics store's door. Loop thread, except tsdb_read and the readers of a selection, which any one thread may call.
- * Design: series = (target, shape); head row groups per target; immutable parts; see head.h, part.h and doc/formats/metrics-part.md. */
+ * Design: series = (target, shape); head row groups per target; immutable parts; see head.h, part.h and doc/formats/metrics.md. */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
@@ -50,6 +50,8 @@ void tsdb_selection_free(struct tsdb_selection *s); /* loop thread */
 size_t tsdb_selection_n(const struct tsdb_selection *s);
 /* What one tsdb_read may allocate: 1 GiB unless set. */
 void tsdb_selection_set_max_bytes(struct tsdb_selection *s, size_t max_bytes);
+/* After reading: the first damage that made samples unreadable, or NULL. The reads succeed with what is whole; show this as a warning. */
+const struct err *tsdb_selection_damage(const struct tsdb_selection *s);
 struct labels tsdb_selection_labels(const struct tsdb_selection *s, size_t i); /* borrowed from s; series are in labels_cmp order */
 /* Any one thread: samples of series i in [from_ms, to_ms], stale markers included. Memory from a; ERR_LIMIT beyond the selection's max_bytes. */
 MUST_USE bool tsdb_read(const struct tsdb_selection *s, size_t i, int64_t from_ms, int64_t to_ms, struct arena *a, struct samples *out,
@@ -72,7 +74,9 @@ struct tsdb_stats {
     uint64_t received, stored, rejected, dropped; /* samples: received = stored + rejected + dropped */
     uint64_t rejected_order, rejected_duplicate, rejected_labels, dropped_series_limit, dropped_io;
     uint64_t series, targets, shapes, head_bytes, head_samples, parts, part_bytes, part_samples, sealed, compactions, damaged_frames;
-    int64_t min_ms, max_ms; /* of all data; 0,0 when empty */
+    int64_t min_ms, max_ms;               /* of all data; 0,0 when empty */
+    uint64_t replayed_cells, replay_lost; /* lost: cells of the log that damage made unreadable */
+    struct err first_damage;              /* ERR_NONE: none was met */
 };
 void tsdb_stats(const struct tsdb *db, struct tsdb_stats *out);
 /* Cardinality (status/tsdb): the top `limit` of each kind. */

@@ -1,0 +1,152 @@
+#include "store/metrics/journal.h"
+
+#include "codec/varint.h"
+#include "store/metrics/decimal.h"
+
+void journal_done(struct journal *j) {
+    buf_done(&j->out);
+}
+
+void journal_begin(struct journal *j, uint32_t source, uint64_t seq) {
+    buf_clear(&j->out);
+    buf_char(&j->out, JOURNAL_VERSION);
+    put_varint(&j->out, j->epoch);
+    put_varint(&j->out, source);
+    put_varint(&j->out, seq);
+    j->row = 0;
+    j->t_ms = 0;
+    j->run = false;
+    j->empty = true;
+}
+
+static void op(struct journal *j, unsigned code) {
+    buf_char(&j->out, (char)code);
+    j->run = false;
+    j->empty = false;
+}
+
+static void put_labels(struct buf *b, const struct index *x, const struct entry *e) {
+    put_varint(b, e->n);
+    for (uint32_t i = 0; i < e->n; i++) {
+        put_slice(b, x->strings.s.p[e->l[i].name]);
+        put_slice(b, x->strings.s.p[e->l[i].value]);
+    }
+}
+
+static void define_entry(struct journal *j, const struct index *x, struct entry *e, uint32_t id, enum journal_op code) {
+    if (e->epoch == j->epoch_no) return;
+    e->epoch = j->epoch_no;
+    op(j, code);
+    put_varint(&j->out, id);
+    put_labels(&j->out, x, e);
+}
+
+static void go_to_row(struct journal *j, struct head *h, uint32_t row) {
+    if (row != j->row) {
+        op(j, JOURNAL_ROW);
+        put_zigzag(&j->out, (int64_t)row - (int64_t)j->row);
+        j->row = row;
+    }
+    struct series *s = &h->series.p[row];
+    if (s->defined) return;
+    s->defined = 1;
+    struct row_ids ids = h->index.rows.p[row];
+    define_entry(j, &h->index, &h->index.targets.e.p[ids.target], ids.target, JOURNAL_TARGET);
+    define_entry(j, &h->index, &h->index.shapes.e.p[ids.shape], ids.shape, JOURNAL_SHAPE);
+    op(j, JOURNAL_SERIES);
+    put_varint(&j->out, ids.target);
+    put_varint(&j->out, ids.shape);
+}
+
+static void go_to_time(struct journal *j, int64_t t_ms) {
+    if (t_ms == j->t_ms) return;
+    op(j, JOURNAL_TIME);
+    put_zigzag(&j->out, t_ms - j->t_ms);
+    j->t_ms = t_ms;
+}
+
+static void put_start(struct journal *j, int64_t start_ms) {
+    if (start_ms == 0) return;
+    op(j, CELL_START);
+    put_zigzag(&j->out, start_ms);
+}
+
+static void put_run(struct journal *j) {
+    uint8_t *last = (uint8_t *)&j->out.p[j->out.n - 1];
+    if (j->run && *last < CELL_REPEAT + CELL_REPEAT_MAX - 1) {
+        ++*last;
+        return;
+    }
+    op(j, CELL_REPEAT);
+    j->run = true;
+}
+
+/* The value in full, with its start timestamp. */
+static void put_whole(struct journal *j, const struct series *s, const struct point *p) {
+    put_start(j, p->start_ms);
+    if (p->histogram.n > 0) {
+        op(j, CELL_HISTOGRAM);
+        put_slice(&j->out, p->histogram);
+        return;
+    }
+    struct cell_state at = s->last; /* at the k the next difference will be at */
+    uint8_t tmp[CELL_OP_MAX_BYTES];
+    size_t n = cell_encode(&at, p->v, true, tmp);
+    op(j, tmp[0]);
+    buf_put(&j->out, tmp + 1, n - 1);
+}
+
+void journal_cell(struct journal *j, struct head *h, uint32_t row, const struct cell_state *before, int64_t start_before_ms, const struct point *p) {
+    go_to_row(j, h, row);
+    go_to_time(j, p->t_ms);
+    j->row++;
+    struct series *s = &h->series.p[row];
+    bool whole = s->absolute || s->shared || start_before_ms != p->start_ms || (s->cells.n + row) % JOURNAL_WHOLE_EVERY == 0;
+    s->absolute = 0;
+    if (!whole && before->bits == s->last.bits && before->histogram == s->last.histogram) {
+        put_run(j);
+        return;
+    }
+    if (whole || !before->decimal || !s->last.decimal || before->k != s->last.k) {
+        put_whole(j, s, p);
+        return;
+    }
+    struct cell_state at = *before;
+    uint8_t tmp[CELL_OP_MAX_BYTES];
+    size_t n = cell_encode(&at, p->v, false, tmp);
+    op(j, tmp[0]);
+    buf_put(&j->out, tmp + 1, n - 1);
+}
+
+void journal_late(struct journal *j, struct head *h, uint32_t row, const struct point *p) {
+    go_to_row(j, h, row);
+    go_to_time(j, p->t_ms);
+    j->row++;
+    op(j, p->histogram.n > 0 ? JOURNAL_LATE_HISTOGRAM : JOURNAL_LATE);
+    put_zigzag(&j->out, p->start_ms);
+    if (p->histogram.n > 0)
+        put_slice(&j->out, p->histogram);
+    else
+        buf_le64(&j->out, double_bits(p->v));
+}
+
+void journal_exemplar(struct journal *j, struct head *h, uint32_t row, const struct exemplar *x, int64_t t_ms) {
+    go_to_row(j, h, row); /* defines it */
+    op(j, JOURNAL_EXEMPLAR);
+    put_varint(&j->out, row);
+    put_zigzag(&j->out, t_ms);
+    buf_le64(&j->out, double_bits(x->v));
+    put_varint(&j->out, x->labels.n);
+    for (size_t i = 0; i < x->labels.n; i++) {
+        put_slice(&j->out, x->labels.l[i].name);
+        put_slice(&j->out, x->labels.l[i].value);
+    }
+}
+
+void journal_meta(struct journal *j, const struct metric_meta *m) {
+    op(j, JOURNAL_META);
+    put_slice(&j->out, m->family);
+    buf_char(&j->out, (char)m->type);
+    put_slice(&j->out, m->help);
+    put_slice(&j->out, m->unit);
+}

@@ -1,0 +1,95 @@
+/* store/metrics/part: an immutable file of samples. part_open, part_unref: loop thread; the rest: any thread that holds a reference.
+ *
+ * `%016x.part`, little-endian, named by its sequence number:
+ *
+ *   0   8   magic "BNMPART1"                 8   8   version (1)
+ *   16  ..  frames: u32 stored bytes, u32 raw bytes, u64 xxh64 of (those 8 bytes, stored bytes), one zstd frame
+ *           of rows:   per row varint length; then the rows (rowcode.h), about 64 of neighbouring series
+ *           of clocks: clocks (rowcode.h) back to back
+ *   ..  ..  index: one zstd frame
+ *   -192 192 footer:
+ *   0   8   offset of the index   8   8  its stored bytes   16  8  its raw bytes   24  8  xxh64 of the stored bytes
+ *   32  8   earliest ms           40  8  latest ms          48  8  samples         56  8  rows
+ *   64  8   log position: all records below are in this or older parts (0: not known)
+ *   72  8   number of parts this one replaces   80 64  their sequence numbers, 8 each      144 32 zero
+ *   176 8   xxh64 of the footer's first 176 bytes          184 8  magic again
+ *
+ * Index: varint strings, slices (number 0 is ""); varint targets, each varint n, n x (varint name, varint value); varint shapes, the same;
+ * varint clocks, each varint frame difference, varint offset in the raw frame, varint length; varint frames, each varint rows (0: clocks), varint
+ * stored bytes (header excluded), varint raw bytes: they follow each other from byte 16; varint rows, each zigzag differences of target, shape
+ * and clock to the row before. Rows are sorted by target, then shape (labels_cmp of each), so that siblings share frames. */
+#pragma once
+#include "loop/vfs.h"
+#include "store/metrics/cells.h"
+#include "store/metrics/index.h"
+
+enum { PART_VERSION = 1, PART_HEADER_BYTES = 16, PART_FOOTER_BYTES = 192, PART_FRAME_HEADER_BYTES = 16, PART_REPLACES_MAX = 8, PART_PATH_MAX = 4096 };
+enum { PART_FRAME_ROWS = 64, PART_FRAME_RAW_BYTES = 128 << 10, PART_FRAME_RAW_MAX = 256 << 20, PART_INDEX_RAW_MAX = 1 << 30 };
+#define PART_MAGIC UINT64_C(0x315452415050424e)
+
+struct part_frame {
+    uint64_t offset; /* of its header in the file */
+    uint32_t stored, raw;
+    uint32_t first_row, rows; /* rows 0: clocks */
+};
+struct part_clock {
+    uint32_t frame, at, n_bytes;
+};
+/* The index of a part in memory: loaded when first needed. */
+struct part_index {
+    struct index x; /* its rows are the part's rows */
+    VEC(struct part_frame) frames;
+    VEC(struct part_clock) clocks;
+    VEC(uint32_t) row_clock; /* by row */
+};
+
+struct part {
+    struct vfs *vfs;
+    str file; /* mapped */
+    uint64_t seq, bytes, samples, rows, log_position;
+    int64_t min_ms, max_ms;
+    uint64_t replaces[PART_REPLACES_MAX];
+    size_t replaces_n;
+    struct part_index *index; /* loop thread sets it; NULL: not loaded */
+    int64_t used_ns;          /* when the index was last asked for */
+    bool unmergeable;         /* damage was met in it */
+    unsigned refs, pins;      /* loop thread. pins: selections and jobs that use the index */
+};
+void part_path(char out[PART_PATH_MAX], const char *dir, uint64_t seq);
+/* ERR_CORRUPT: not a whole part. */
+MUST_USE bool part_open(struct vfs *v, const char *dir, uint64_t seq, struct part **out, struct err *e);
+void part_ref(struct part *p);
+void part_unref(struct part *p); /* NULL is fine */
+
+MUST_USE bool part_index_load(const struct part *p, struct part_index **out, struct err *e);
+void part_index_free(struct part_index *x);
+/* The frame that holds a row. */
+uint32_t part_frame_of(const struct part_index *x, uint32_t row);
+/* Checks and decompresses a frame: its raw bytes are appended to out. */
+MUST_USE bool part_read_frame(const struct part *p, const struct part_index *x, uint32_t frame, struct buf *out, struct err *e);
+/* The rows of a raw frame: calls in order. */
+struct part_rows {
+    str lengths, rows; /* cursors */
+    uint32_t left;
+};
+MUST_USE bool part_rows_open(str raw, uint32_t rows, struct part_rows *out, struct err *e);
+bool part_rows_next(struct part_rows *r, str *row);
+/* A clock; the arena owns it. */
+MUST_USE bool part_read_clock(const struct part *p, const struct part_index *x, uint32_t clock, struct arena *a, const int64_t **t_ms, size_t *n,
+                              struct err *e);
+
+/* --- writing: any one thread. Targets and, within one, shapes must come in labels_cmp order. */
+struct part_writer;
+struct part_meta {
+    uint64_t seq, log_position;
+    uint64_t replaces[PART_REPLACES_MAX];
+    size_t replaces_n;
+    int level; /* zstd */
+};
+MUST_USE bool part_writer_open(struct vfs *v, const char *dir, const struct part_meta *m, struct part_writer **out, struct err *e);
+/* clock: times that most rows of the target will have; n 0: not known. */
+MUST_USE bool part_writer_target(struct part_writer *w, struct labels target, const int64_t *clock, size_t n, struct err *e);
+MUST_USE bool part_writer_row(struct part_writer *w, struct labels shape, const struct columns *c, struct err *e);
+/* Writes the rest, syncs, renames into place, syncs the folder. *rows 0: nothing was written and there is no file. */
+MUST_USE bool part_writer_finish(struct part_writer *w, uint64_t *rows, struct err *e);
+void part_writer_free(struct part_writer *w); /* removes what is unfinished; NULL is fine */
