@@ -18,6 +18,6 @@ add_custom_command(
   DEPENDS ${CMAKE_SOURCE_DIR}/tools/embed-ui.sh ${ui_sources} ${ui_config} ${ui_fallback}
   COMMENT "page: building and embedding (${ui_mode})" VERBATIM)
 enable_language(ASM)
-add_library(bn_assets STATIC ${assets}/assets.S ${assets}/assets.c)
+add_library(bn_assets OBJECT ${assets}/assets.S ${assets}/assets.c)
 target_link_libraries(bn_assets PRIVATE bn_flags)
 set_source_files_properties(${assets}/assets.S PROPERTIES OBJECT_DEPENDS ${assets}/assets.c)
