@@ -1,0 +1,280 @@
+/* query/promql/engine: what the evaluator's files share. Private to query/promql. One thread at a time.
+ *
+ * A node that yields vectors pushes its series, one after the other, into a drain: an aggregation adds each to its groups and forgets it, a function
+ * changes it in place and passes it on, a matrix collects. So a query holds only what must be held. */
+#pragma once
+#include <math.h>
+
+#include "base/map.h"
+#include "base/vec.h"
+#include "query/promql/functions.h"
+#include "query/promql/promql.h"
+
+/* --- one query */
+
+struct note_list {
+    str *p;
+    size_t n, cap;
+};
+
+struct run {
+    str query;
+    struct promql_ast ast;
+    struct arena *a;                  /* lives as long as the result */
+    struct arena *scratch;            /* one decoded series; reset for each */
+    struct arena *window;             /* one window's temporary memory */
+    struct tsdb_selection **selected; /* by selector slot; NULL: not selected */
+    const struct job *job;
+    int64_t start_ms, end_ms, step_ms; /* of the whole query; step 0: instant */
+    int64_t lookback_ms;
+    uint64_t samples_max, samples_held, samples_read, samples_peak;
+    size_t bytes_max;
+    struct note_list warnings, infos;
+    const void *last_note; /* repeats are dropped cheaply */
+    str long_error;
+    unsigned ticks;
+};
+
+/* Now and then: deadline, cancel, bytes. Cheap. */
+MUST_USE bool run_check(struct run *r, struct err *e);
+/* Fails with the whole text kept for promql_long_error. */
+bool run_fail(struct run *r, struct err *e, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* --- annotations; pos is the node whose position is shown */
+
+enum note {
+    NOTE_MIXED_FLOATS_HISTOGRAMS,
+    NOTE_MIXED_CLASSIC_NATIVE,
+    NOTE_MIXED_EXPONENTIAL_CUSTOM,
+    NOTE_NOT_COUNTER,
+    NOTE_NOT_GAUGE,
+    NOTE_IGNORED_IN_RANGE,
+    NOTE_NAN_RESULT,
+    NOTE_NAN_SKEW,
+    NOTE_NAN_FRACTION,
+};
+void note_named(struct run *r, enum note kind, uint32_t at, str metric_name);
+void note_warning(struct run *r, uint32_t at, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void note_info(struct run *r, uint32_t at, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* After an addition or subtraction: op is "addition", "subtraction" or "aggregation". */
+void note_hist(struct run *r, uint32_t at, const struct hist_notes *n, const char *op);
+bool note_quantile(struct run *r, uint32_t at, double q); /* warns unless 0 <= q <= 1 */
+
+/* --- vectors over steps */
+
+/* The evaluation times: start, start + step, ... */
+struct grid {
+    struct run *r;
+    int64_t start_ms, step_ms;
+    size_t n;
+};
+static inline int64_t grid_time(const struct grid *g, size_t i) {
+    return g->start_ms + (int64_t)i * g->step_ms;
+}
+
+struct series {
+    struct labels labels;
+    bool drop_name;        /* the name goes when the query is done */
+    double *v;             /* a value per step, PROMQL_ABSENT where there is none */
+    const struct hist **h; /* NULL: no histograms; else per step, NULL where there is none */
+};
+struct matrix {
+    struct series *p;
+    size_t n, cap;
+};
+
+/* Takes one series. It may keep in->v (and in->h) by setting them to NULL; else they are the producer's again. */
+struct drain {
+    bool (*take)(struct drain *s, struct series *in, struct err *e);
+};
+
+static inline double absent(void) {
+    double v;
+    uint64_t bits = PROMQL_ABSENT_BITS;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+static inline const struct hist *hist_at(const struct series *s, size_t i) {
+    return s->h ? s->h[i] : NULL;
+}
+static inline bool has_float(const struct series *s, size_t i) {
+    return !promql_is_absent(s->v[i]);
+}
+static inline bool has_value(const struct series *s, size_t i) {
+    return has_float(s, i) || hist_at(s, i);
+}
+double *column_new(struct run *r, size_t n); /* all absent */
+const struct hist **hist_column_new(struct run *r, size_t n);
+/* The column for histograms of a series, made when first needed. */
+const struct hist **hist_column(struct run *r, struct series *s, size_t n);
+bool series_is_empty(const struct series *s, size_t n);
+
+MUST_USE bool eval_vector(struct grid *g, const struct node *n, struct drain *out, struct err *e);
+MUST_USE bool eval_scalar(struct grid *g, const struct node *n, double *out, struct err *e); /* out: g->n values */
+MUST_USE bool eval_matrix(struct grid *g, const struct node *n, struct matrix *out, struct err *e);
+MUST_USE bool eval_string(const struct node *n, str *out);
+void matrix_push(struct run *r, struct matrix *m, struct series *s);
+MUST_USE bool matrix_emit(struct matrix *m, struct drain *out, struct err *e);
+/* Joins series with equal labels whose values do not overlap; overlapping: "vector cannot contain metrics with the same labelset". */
+MUST_USE bool matrix_merge(struct grid *g, struct matrix *m, struct err *e);
+void matrix_sort(struct matrix *m);
+/* Does the value stay the same at all evaluation times? */
+bool node_is_pinned(const struct node *n);
+
+/* --- range vectors */
+
+/* The samples of one series, decoded; stale markers are gone. */
+struct rseries {
+    struct labels labels;
+    bool drop_name;
+    size_t n;
+    const int64_t *t;
+    const double *v;
+    const struct hist *const *h; /* NULL: floats only; else NULL marks a float */
+    const int64_t *st;           /* NULL: no start timestamps */
+};
+/* Where a range vector comes from: a selector's series or a subquery's. */
+struct range_src {
+    struct grid *g;
+    const struct node *node; /* NODE_MATRIX or NODE_SUBQUERY */
+    int64_t range_ms;
+    /* window of step i: (at(i) - range, at(i)], at(i) = grid_time - offset or a fixed time */
+    int64_t offset_ms, fixed_ms;
+    bool fixed;
+    const struct tsdb_selection *sel;
+    struct matrix inner;
+    struct grid inner_grid;
+    size_t next;
+    int64_t from_ms, to_ms; /* what has to be read */
+};
+MUST_USE bool range_open(struct grid *g, const struct node *n, struct range_src *out, struct err *e);
+/* false with *done: no more series; false without: e. */
+MUST_USE bool range_next(struct range_src *s, struct rseries *out, bool *done, struct err *e);
+static inline int64_t range_end(const struct range_src *s, size_t step) {
+    return s->fixed ? s->fixed_ms : grid_time(s->g, step) - s->offset_ms;
+}
+
+/* One window of one series, for a function over ranges. Returns true with out or out_h set if there is a value; sets failed on an error. */
+struct range_call {
+    struct grid *g;
+    struct run *r;
+    const struct node *call;
+    const struct node *arg; /* the range vector argument */
+    const struct rseries *s;
+    size_t lo, hi; /* samples [lo, hi) are in the window */
+    size_t step;
+    int64_t t_ms;           /* evaluation time */
+    int64_t from_ms, to_ms; /* the window (from, to] */
+    double range_s;
+    const double *args[FUNCTION_ARGS_MAX]; /* scalar arguments, per step */
+    bool plain;                            /* floats without start timestamps */
+    bool rising;                           /* plain, and no value of the series is below the one before */
+    bool anchored, smoothed;
+    double out;
+    const struct hist *out_h;
+    bool failed;
+    struct err *e;
+};
+static inline double range_arg(const struct range_call *c, size_t i) {
+    return c->args[i][c->step];
+}
+static inline const struct hist *sample_hist(const struct rseries *s, size_t i) {
+    return s->h ? s->h[i] : NULL;
+}
+static inline str metric_name(struct labels ls) {
+    return labels_get(ls, LABEL_METRIC_NAME);
+}
+/* How many floats and histograms a window holds. */
+void count_window(const struct range_call *c, size_t *floats, size_t *hists);
+/* The floats of a window, in order: borrowed, or gathered in the window arena when histograms are between. */
+const double *window_floats(const struct range_call *c, size_t *n);
+bool eval_range_function(struct grid *g, const struct node *call, struct drain *out, struct err *e);
+
+/* --- the rest of the evaluator */
+
+enum pick { PICK_VALUE, PICK_TIME, PICK_START };
+bool eval_selector(struct grid *g, const struct node *n, struct drain *out, enum pick what, struct err *e);
+bool eval_aggregate(struct grid *g, const struct node *n, struct drain *out, struct err *e);
+bool eval_whole_aggregate(struct grid *g, const struct node *n, struct drain *out, struct err *e);
+bool eval_binary(struct grid *g, const struct node *n, struct drain *out, struct err *e);
+bool eval_binary_scalar(struct grid *g, const struct node *n, double *out, struct err *e);
+bool eval_info(struct grid *g, const struct node *call, struct drain *out, struct err *e);
+bool eval_absent_over_time(struct grid *g, const struct node *call, struct drain *out, struct err *e);
+/* The reference times of a selector or subquery that is evaluated from start to end. */
+MUST_USE bool promql_shifted(struct run *r, const struct shift *s, int64_t *start_ms, int64_t *end_ms, struct err *e);
+/* The grid of a subquery's inner expression: aligned to absolute multiples of its step. */
+MUST_USE bool promql_inner_grid(struct run *r, const struct node *n, int64_t start_ms, int64_t end_ms, struct grid *out, struct err *e);
+/* info()'s matchers: for the select, and those on the name alone (what they match is itself an info series). */
+struct info_matchers {
+    const struct matcher *all, *names;
+    size_t all_n, names_n;
+};
+MUST_USE bool info_matchers(struct run *r, struct promql_regexes *regexes, const struct node *call, struct info_matchers *out, struct err *e);
+/* The times at which info()'s first argument, evaluated from start to end, looks at its samples. */
+MUST_USE bool info_reference(struct run *r, const struct node *n, int64_t *start_ms, int64_t *end_ms, struct err *e);
+/* Milliseconds of a duration expression. */
+MUST_USE bool eval_duration(struct run *r, const struct node *n, int64_t *out_ms, struct err *e);
+/* absent(selector): the labels its equality matchers name. */
+struct labels labels_for_absent(struct run *r, struct node *arg);
+double op_apply(enum op op, double a, double b);
+double quantile_of(double q, double *sorted_by_this, size_t n); /* sorts v */
+
+/* Label sets of the query's arena. */
+struct labels labels_without_name(struct run *r, struct labels ls); /* without __name__, __type__, __unit__ */
+struct labels labels_keep(struct run *r, struct labels ls, struct names keep);
+struct labels labels_drop(struct run *r, struct labels ls, struct names drop, bool and_name);
+struct labels labels_set(struct run *r, struct labels ls, str name, str value); /* value empty: removes it */
+uint64_t labels_stable_hash(struct labels ls);
+
+/* Groups label sets: finds or adds the index of a label set. */
+struct label_index {
+    struct map map;
+    struct labels *p;
+    size_t n, cap;
+};
+size_t label_index_put(struct run *r, struct label_index *x, struct labels ls, bool *added);
+void label_index_done(struct label_index *x);
+
+/* Which series belong to which group: group k has members[from[k]] .. members[from[k + 1] - 1], in input order. */
+struct membership {
+    size_t *members, *from;
+};
+struct membership membership_of(struct run *r, const size_t *group_of, size_t series_n, size_t group_n);
+
+/* Called by the table in functions.c. */
+#define RANGE_FUNCTION(name) bool name(struct range_call *c)
+RANGE_FUNCTION(fn_rate);
+RANGE_FUNCTION(fn_increase);
+RANGE_FUNCTION(fn_delta);
+RANGE_FUNCTION(fn_irate);
+RANGE_FUNCTION(fn_idelta);
+RANGE_FUNCTION(fn_changes);
+RANGE_FUNCTION(fn_resets);
+RANGE_FUNCTION(fn_deriv);
+RANGE_FUNCTION(fn_predict_linear);
+RANGE_FUNCTION(fn_double_exponential_smoothing);
+RANGE_FUNCTION(fn_avg_over_time);
+RANGE_FUNCTION(fn_sum_over_time);
+RANGE_FUNCTION(fn_count_over_time);
+RANGE_FUNCTION(fn_present_over_time);
+RANGE_FUNCTION(fn_first_over_time);
+RANGE_FUNCTION(fn_last_over_time);
+RANGE_FUNCTION(fn_min_over_time);
+RANGE_FUNCTION(fn_max_over_time);
+RANGE_FUNCTION(fn_quantile_over_time);
+RANGE_FUNCTION(fn_stddev_over_time);
+RANGE_FUNCTION(fn_stdvar_over_time);
+RANGE_FUNCTION(fn_mad_over_time);
+RANGE_FUNCTION(fn_ts_of_first_over_time);
+RANGE_FUNCTION(fn_ts_of_last_over_time);
+RANGE_FUNCTION(fn_ts_of_min_over_time);
+RANGE_FUNCTION(fn_ts_of_max_over_time);
+#define VECTOR_FUNCTION(name) bool name(struct grid *g, const struct node *call, struct drain *out, struct err *e)
+VECTOR_FUNCTION(fn_histogram_avg);
+VECTOR_FUNCTION(fn_histogram_count);
+VECTOR_FUNCTION(fn_histogram_sum);
+VECTOR_FUNCTION(fn_histogram_stddev);
+VECTOR_FUNCTION(fn_histogram_stdvar);
+VECTOR_FUNCTION(fn_histogram_fraction);
+VECTOR_FUNCTION(fn_histogram_quantile);
+VECTOR_FUNCTION(fn_histogram_quantiles);

@@ -1,0 +1,125 @@
+#include "query/promql/engine.h"
+
+/* Functions over range vectors: slide a window over each decoded series. */
+
+void count_window(const struct range_call *c, size_t *floats, size_t *hists) {
+    size_t n = c->hi - c->lo;
+    *hists = 0;
+    for (size_t i = c->lo; c->s->h && i < c->hi; i++) *hists += c->s->h[i] != NULL;
+    *floats = n - *hists;
+}
+
+const double *window_floats(const struct range_call *c, size_t *n) {
+    if (!c->s->h) {
+        *n = c->hi - c->lo;
+        return c->s->v + c->lo;
+    }
+    double *v = arena_new_n(c->r->window, double, c->hi - c->lo);
+    *n = 0;
+    for (size_t i = c->lo; i < c->hi; i++)
+        if (!c->s->h[i]) v[(*n)++] = c->s->v[i];
+    return v;
+}
+
+static bool is_rising(const struct rseries *s) {
+    for (size_t i = 1; i < s->n; i++)
+        if (s->v[i] < s->v[i - 1]) return false;
+    return true;
+}
+
+static bool scalar_args(struct grid *g, const struct node *call, size_t range_at, struct range_call *c, struct err *e) {
+    for (size_t i = 0; i < call->call.arg_n; i++) {
+        if (i == range_at) continue;
+        double *arg = arena_new_n(g->r->a, double, g->n);
+        if (!eval_scalar(g, call->call.args[i], arg, e)) return false;
+        c->args[i] = arg;
+    }
+    return true;
+}
+
+/* All windows of one series. Windows move forward only, so their edges do too. */
+static bool slide(struct range_call *c, const struct range_src *src, struct series *out, struct err *e) {
+    const struct rseries *s = c->s;
+    struct run *r = c->r;
+    int64_t before = c->anchored || c->smoothed ? r->lookback_ms : 0;
+    int64_t after = c->smoothed ? r->lookback_ms : 0;
+    bool (*call)(struct range_call *) = c->call->call.fn->over_range;
+    bool any = false;
+    c->lo = c->hi = 0;
+    for (size_t step = 0; step < c->g->n; step++) {
+        c->to_ms = range_end(src, step);
+        c->from_ms = c->to_ms - src->range_ms;
+        while (c->lo < s->n && s->t[c->lo] <= c->from_ms - before) c->lo++;
+        if (c->hi < c->lo) c->hi = c->lo;
+        while (c->hi < s->n && s->t[c->hi] <= c->to_ms + after) c->hi++;
+        if (c->lo == c->hi) continue;
+        c->step = step;
+        c->t_ms = grid_time(c->g, step);
+        c->out_h = NULL;
+        if (!call(c)) {
+            if (c->failed) return false;
+            continue;
+        }
+        any = true;
+        if (c->out_h)
+            hist_column(r, out, c->g->n)[step] = c->out_h;
+        else
+            out->v[step] = c->out;
+    }
+    if (!any) out->v = NULL;
+    return run_check(r, e);
+}
+
+bool eval_range_function(struct grid *g, const struct node *call, struct drain *out, struct err *e) {
+    struct run *r = g->r;
+    size_t range_at = 0;
+    while (call->call.args[range_at]->type != PT_MATRIX) range_at++;
+    struct node *arg = node_unwrap(call->call.args[range_at]);
+    struct range_src src;
+    if (g->n == 0) return true;
+    if (!range_open(g, arg, &src, e)) return false;
+    struct range_call c = {.g = g, .r = r, .call = call, .arg = arg, .e = e, .range_s = (double)src.range_ms / 1000};
+    c.anchored = arg->kind == NODE_MATRIX && arg->select.sel.anchored;
+    c.smoothed = arg->kind == NODE_MATRIX && arg->select.sel.smoothed;
+    if (!scalar_args(g, call, range_at, &c, e)) return false;
+    bool drops_name = !(call->call.fn->flags & FN_KEEPS_NAME);
+    struct rseries s;
+    bool done = false;
+    double *v = NULL;
+    while (range_next(&src, &s, &done, e)) {
+        arena_reset(r->window);
+        c.s = &s;
+        c.plain = !s.h && !s.st;
+        c.rising = c.plain && is_rising(&s);
+        if (!v) v = arena_new_n(r->a, double, g->n);
+        for (size_t i = 0; i < g->n; i++) v[i] = absent();
+        struct series one = {.labels = s.labels, .drop_name = drops_name || s.drop_name, .v = v};
+        if (!slide(&c, &src, &one, e)) return false;
+        if (!one.v) continue;
+        if (!out->take(out, &one, e)) return false;
+        v = one.v;
+    }
+    return done;
+}
+
+/* absent_over_time: 1 at each step where no series has a sample. */
+bool eval_absent_over_time(struct grid *g, const struct node *call, struct drain *out, struct err *e) {
+    struct range_src src;
+    if (g->n == 0) return true;
+    if (!range_open(g, node_unwrap(call->call.args[0]), &src, e)) return false;
+    struct series one = {.v = arena_new_n(g->r->a, double, g->n)};
+    for (size_t i = 0; i < g->n; i++) one.v[i] = 1;
+    struct rseries s;
+    bool done = false;
+    while (range_next(&src, &s, &done, e)) {
+        size_t lo = 0;
+        for (size_t step = 0; step < g->n; step++) {
+            int64_t to = range_end(&src, step);
+            while (lo < s.n && s.t[lo] <= to - src.range_ms) lo++;
+            if (lo < s.n && s.t[lo] <= to) one.v[step] = absent();
+        }
+    }
+    if (!done) return false;
+    one.labels = labels_for_absent(g->r, call->call.args[0]);
+    return series_is_empty(&one, g->n) || out->take(out, &one, e);
+}

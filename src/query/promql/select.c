@@ -1,0 +1,246 @@
+#include "query/promql/engine.h"
+
+/* Selectors: from the store's series to columns and ranges. */
+
+static bool charge(struct run *r, size_t n, struct err *e) {
+    r->samples_read += n;
+    r->samples_held += n;
+    if (r->samples_held > r->samples_peak) r->samples_peak = r->samples_held;
+    if (!r->samples_max || r->samples_held <= r->samples_max) return true;
+    run_fail(r, e, "query processing would load too many samples into memory in query execution");
+    e->code = ERR_LIMIT;
+    return false;
+}
+
+/* Reference time of a step: offset_ms behind it, or fixed. */
+struct reference {
+    bool fixed;
+    int64_t fixed_ms, offset_ms;
+};
+
+static bool reference_of(const struct grid *g, const struct shift *s, struct reference *out, struct err *e) {
+    int64_t offset = 0;
+    if (s->offset && !eval_duration(g->r, s->offset, &offset, e)) return false;
+    int64_t at = s->at == AT_TIME ? s->at_ms : s->at == AT_START ? g->r->start_ms : g->r->end_ms;
+    *out = (struct reference){.fixed = s->at != AT_NONE, .fixed_ms = at - offset, .offset_ms = offset};
+    return true;
+}
+static int64_t reference_time(const struct grid *g, const struct reference *ref, size_t step) {
+    return ref->fixed ? ref->fixed_ms : grid_time(g, step) - ref->offset_ms;
+}
+
+static bool is_stale(const struct samples *s, size_t i) {
+    if (s->h && s->h[i]) return histogram_is_stale(s->h[i]);
+    return is_stale_nan(s->v[i]);
+}
+
+/* --- instant vector selectors */
+
+struct picker {
+    struct grid *g;
+    const struct node *n;
+    struct reference ref;
+    int64_t lookback_ms;
+    enum pick what; /* sample values, or their times in seconds */
+    struct samples s;
+    const struct hist *last_hist; /* of sample last_at */
+    size_t last_at;
+};
+
+static const struct hist *picked_hist(struct picker *p, size_t i) {
+    if (p->last_hist && p->last_at == i) return p->last_hist;
+    p->last_hist = hist_from_store(p->g->r->a, p->s.h[i]);
+    p->last_at = i;
+    return p->last_hist;
+}
+
+static void put_sample(struct picker *p, struct series *out, size_t step, size_t i) {
+    if (p->what == PICK_TIME)
+        out->v[step] = (double)p->s.t_ms[i] / 1000;
+    else if (p->what == PICK_START)
+        out->v[step] = p->s.st_ms && p->s.st_ms[i] ? (double)p->s.st_ms[i] / 1000 : absent();
+    else if (p->s.h && p->s.h[i])
+        hist_column(p->g->r, out, p->g->n)[step] = picked_hist(p, i);
+    else
+        out->v[step] = p->s.v[i];
+}
+
+/* Between sample i, the last at or before t, and the next one. */
+static void put_smoothed(struct picker *p, struct series *out, size_t step, size_t i, int64_t t) {
+    const struct samples *s = &p->s;
+    size_t next = i + 1;
+    if (s->t_ms[i] == t || next >= s->n || s->t_ms[next] > t + p->lookback_ms || is_stale(s, next)) {
+        put_sample(p, out, step, i);
+        return;
+    }
+    double fraction = (double)(t - s->t_ms[i]) / (double)(s->t_ms[next] - s->t_ms[i]);
+    bool h1 = s->h && s->h[i];
+    bool h2 = s->h && s->h[next];
+    if (h1 != h2) {
+        note_named(p->g->r, NOTE_MIXED_FLOATS_HISTOGRAMS, p->n->from, metric_name(out->labels));
+        return;
+    }
+    if (!h1) {
+        out->v[step] = s->v[i] + (s->v[next] - s->v[i]) * fraction;
+        return;
+    }
+    struct run *r = p->g->r;
+    const struct hist *from = hist_from_store(r->a, s->h[i]);
+    const struct hist *to = hist_from_store(r->a, s->h[next]);
+    bool counter = from->hint != RESET_GAUGE && to->hint != RESET_GAUGE;
+    if (counter && hist_is_reset(r->a, to, from)) from = hist_zero_like(r->a, to);
+    const struct hist *h = hist_interpolate(r->a, from, to, fraction);
+    if (h)
+        hist_column(r, out, p->g->n)[step] = h;
+    else
+        note_named(r, NOTE_MIXED_EXPONENTIAL_CUSTOM, p->n->from, metric_name(out->labels));
+}
+
+static void pick(struct picker *p, struct series *out) {
+    const struct samples *s = &p->s;
+    size_t next = 0; /* the first sample after the reference time */
+    for (size_t step = 0; step < p->g->n; step++) {
+        int64_t t = reference_time(p->g, &p->ref, step);
+        while (next < s->n && s->t_ms[next] <= t) next++;
+        if (next == 0 || s->t_ms[next - 1] <= t - p->lookback_ms || is_stale(s, next - 1)) continue;
+        if (p->n->select.sel.smoothed)
+            put_smoothed(p, out, step, next - 1, t);
+        else
+            put_sample(p, out, step, next - 1);
+    }
+}
+
+bool eval_selector(struct grid *g, const struct node *n, struct drain *out, enum pick what, struct err *e) {
+    struct run *r = g->r;
+    const struct tsdb_selection *sel = r->selected[n->select.sel.slot];
+    struct picker p = {.g = g, .n = n, .lookback_ms = r->lookback_ms, .what = what};
+    if (g->n == 0) return true;
+    if (!reference_of(g, &n->select.shift, &p.ref, e)) return false;
+    int64_t from = reference_time(g, &p.ref, 0) - r->lookback_ms + 1;
+    int64_t to = reference_time(g, &p.ref, g->n - 1) + (n->select.sel.smoothed ? r->lookback_ms : 0);
+    double *v = NULL;
+    for (size_t i = 0; i < tsdb_selection_n(sel); i++) {
+        if (!run_check(r, e)) return false;
+        arena_reset(r->scratch);
+        if (!tsdb_read(sel, i, from, to, r->scratch, &p.s, e)) return false;
+        if (p.s.n == 0) continue;
+        p.last_hist = NULL;
+        if (!v) v = arena_new_n(r->a, double, g->n);
+        for (size_t k = 0; k < g->n; k++) v[k] = absent();
+        struct series one = {.labels = tsdb_selection_labels(sel, i), .v = v};
+        pick(&p, &one);
+        if (series_is_empty(&one, g->n)) continue;
+        if (!charge(r, g->n, e)) return false;
+        if (!out->take(out, &one, e)) return false;
+        v = one.v;
+        if (v) r->samples_held -= g->n;
+    }
+    return true;
+}
+
+/* --- ranges */
+
+static bool open_selector(struct range_src *s, const struct node *n, struct err *e) {
+    struct run *r = s->g->r;
+    s->sel = r->selected[n->select.sel.slot];
+    if (!eval_duration(r, n->select.range, &s->range_ms, e)) return false;
+    int64_t before = n->select.sel.anchored || n->select.sel.smoothed ? r->lookback_ms : 0;
+    int64_t after = n->select.sel.smoothed ? r->lookback_ms : 0;
+    s->from_ms = range_end(s, 0) - s->range_ms - before + 1;
+    s->to_ms = range_end(s, s->g->n - 1) + after;
+    return true;
+}
+
+static bool open_subquery(struct range_src *s, const struct node *n, struct err *e) {
+    struct run *r = s->g->r;
+    if (!eval_duration(r, n->sub.range, &s->range_ms, e)) return false;
+    if (!promql_inner_grid(r, n, s->g->start_ms, grid_time(s->g, s->g->n - 1), &s->inner_grid, e)) return false;
+    return s->inner_grid.n == 0 || eval_matrix(&s->inner_grid, n->sub.expr, &s->inner, e);
+}
+
+bool range_open(struct grid *g, const struct node *n, struct range_src *out, struct err *e) {
+    struct reference ref;
+    bool subquery = n->kind == NODE_SUBQUERY;
+    assert(g->n > 0);
+    if (!reference_of(g, subquery ? &n->sub.shift : &n->select.shift, &ref, e)) return false;
+    *out = (struct range_src){.g = g, .node = n, .fixed = ref.fixed, .fixed_ms = ref.fixed_ms, .offset_ms = ref.offset_ms};
+    return subquery ? open_subquery(out, n, e) : open_selector(out, n, e);
+}
+
+/* Samples of a store series without the stale markers, histograms in the working form. */
+static void to_rseries(struct run *r, const struct samples *s, struct rseries *out) {
+    struct arena *a = r->scratch;
+    size_t stale = 0;
+    for (size_t i = 0; i < s->n; i++) stale += is_stale(s, i);
+    if (stale == 0 && !s->h) {
+        out->n = s->n;
+        out->t = s->t_ms;
+        out->v = s->v;
+        out->h = NULL;
+        out->st = s->st_ms;
+        return;
+    }
+    size_t room = s->n - stale;
+    int64_t *t = arena_new_n(a, int64_t, room);
+    double *v = arena_new_n(a, double, room);
+    int64_t *st = s->st_ms ? arena_new_n(a, int64_t, room) : NULL;
+    const struct hist **h = s->h ? arena_zalloc(a, room * sizeof *h) : NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        if (is_stale(s, i)) continue;
+        t[n] = s->t_ms[i];
+        v[n] = s->v[i];
+        if (st) st[n] = s->st_ms[i];
+        if (h && s->h[i]) h[n] = hist_from_store(a, s->h[i]);
+        n++;
+    }
+    *out = (struct rseries){.labels = out->labels, .drop_name = out->drop_name, .n = n, .t = t, .v = v, .h = h, .st = st};
+}
+
+/* A subquery's column as samples. Its histograms' reset hints mean nothing here: samples may be left out or repeated. */
+static void column_to_rseries(struct run *r, const struct grid *g, const struct series *s, struct rseries *out) {
+    struct arena *a = r->scratch;
+    int64_t *t = arena_new_n(a, int64_t, g->n);
+    double *v = arena_new_n(a, double, g->n);
+    const struct hist **h = s->h ? arena_zalloc(a, g->n * sizeof *h) : NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < g->n; i++) {
+        if (!has_value(s, i)) continue;
+        t[n] = grid_time(g, i);
+        v[n] = s->v[i];
+        const struct hist *from = hist_at(s, i);
+        if (from) {
+            struct hist *copy = arena_one(a, struct hist);
+            *copy = *from;
+            if (copy->hint != RESET_GAUGE) copy->hint = RESET_UNKNOWN;
+            h[n] = copy;
+        }
+        n++;
+    }
+    *out = (struct rseries){.labels = s->labels, .drop_name = s->drop_name, .n = n, .t = t, .v = v, .h = h};
+}
+
+bool range_next(struct range_src *s, struct rseries *out, bool *done, struct err *e) {
+    struct run *r = s->g->r;
+    bool subquery = s->node->kind == NODE_SUBQUERY;
+    size_t n = subquery ? s->inner.n : tsdb_selection_n(s->sel);
+    for (; s->next < n; s->next++) {
+        if (!run_check(r, e)) return false;
+        arena_reset(r->scratch);
+        if (subquery) {
+            column_to_rseries(r, &s->inner_grid, &s->inner.p[s->next], out);
+        } else {
+            struct samples samples;
+            if (!tsdb_read(s->sel, s->next, s->from_ms, s->to_ms, r->scratch, &samples, e)) return false;
+            *out = (struct rseries){.labels = tsdb_selection_labels(s->sel, s->next)};
+            to_rseries(r, &samples, out);
+            if (!charge(r, out->n, e)) return false;
+            r->samples_held -= out->n;
+        }
+        if (out->n == 0) continue;
+        s->next++;
+        return true;
+    }
+    *done = true;
+    return false;
+}

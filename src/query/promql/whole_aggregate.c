@@ -1,0 +1,245 @@
+#include <stdlib.h>
+
+#include "codec/text.h"
+#include "query/promql/engine.h"
+
+/* topk, bottomk, limitk, limit_ratio, quantile and count_values: step by step over all series of a group. */
+
+struct member {
+    size_t series;
+    double v;
+};
+
+struct whole {
+    struct grid *g;
+    const struct node *n;
+    struct matrix in, out;
+    struct membership members;
+    struct label_index groups;
+    double *param;
+};
+
+static struct labels group_key(struct whole *w, struct labels ls) {
+    struct run *r = w->g->r;
+    if (!w->n->agg.without) return labels_keep(r, ls, w->n->agg.grouping);
+    return labels_drop(r, ls, w->n->agg.grouping, true);
+}
+
+static void group_input(struct whole *w) {
+    size_t *group_of = arena_new_n(w->g->r->a, size_t, w->in.n);
+    for (size_t i = 0; i < w->in.n; i++) {
+        bool added;
+        group_of[i] = label_index_put(w->g->r, &w->groups, group_key(w, w->in.p[i].labels), &added);
+    }
+    w->members = membership_of(w->g->r, group_of, w->in.n, w->groups.n);
+}
+
+/* --- those that pass some of the input on */
+
+static void keep(struct whole *w, size_t series, size_t step) {
+    struct series *in = &w->in.p[series];
+    struct series *out = &w->out.p[series];
+    out->v[step] = in->v[step];
+    if (hist_at(in, step)) hist_column(w->g->r, out, w->g->n)[step] = in->h[step];
+}
+
+static int by_value_up(const void *a, const void *b) {
+    const struct member *x = a;
+    const struct member *y = b;
+    if (isnan(x->v) || isnan(y->v)) return isnan(x->v) != isnan(y->v) ? isnan(x->v) - isnan(y->v) : (x->series > y->series) - (x->series < y->series);
+    if (x->v != y->v) return x->v < y->v ? -1 : 1;
+    return (x->series > y->series) - (x->series < y->series);
+}
+static int by_value_down(const void *a, const void *b) {
+    const struct member *x = a;
+    const struct member *y = b;
+    if (isnan(x->v) || isnan(y->v) || x->v == y->v) return by_value_up(a, b);
+    return x->v > y->v ? -1 : 1;
+}
+
+static bool check_k(struct whole *w, size_t step, double *k, struct err *e) {
+    struct run *r = w->g->r;
+    double v = w->param[step];
+    bool ratio = w->n->agg.op == AGG_LIMIT_RATIO;
+    if (isnan(v)) return run_fail(r, e, ratio ? "Ratio value is NaN" : "Parameter value is NaN");
+    if (ratio) {
+        *k = fmax(-1, fmin(1, v));
+        return true;
+    }
+    if (v >= 9223372036854775807.0) return run_fail(r, e, "Scalar value %g overflows int64", v);
+    if (v <= -9223372036854775808.0) return run_fail(r, e, "Scalar value %g underflows int64", v);
+    *k = fmin(trunc(v), (double)w->in.n);
+    return true;
+}
+
+static bool in_ratio(const struct whole *w, size_t series, double ratio) {
+    double offset = (double)labels_stable_hash(w->in.p[series].labels) / 18446744073709551615.0;
+    return ratio >= 0 ? offset < ratio : offset >= 1 + ratio;
+}
+
+/* The members of one group that stay at a step, in result order; returns how many. */
+static size_t choose(struct whole *w, size_t group, size_t step, double k, struct member *m) {
+    enum agg_op op = w->n->agg.op;
+    size_t n = 0;
+    for (size_t at = w->members.from[group]; at < w->members.from[group + 1]; at++) {
+        size_t i = w->members.members[at];
+        if (!has_value(&w->in.p[i], step)) continue;
+        bool hist = !has_float(&w->in.p[i], step);
+        if (op == AGG_LIMIT_RATIO ? !in_ratio(w, i, k) : op == AGG_LIMITK && (double)n >= k) continue;
+        if (hist && (op == AGG_TOPK || op == AGG_BOTTOMK)) {
+            note_info(w->g->r, w->n->from, "ignored histogram in %s aggregation", agg_text(op));
+            continue;
+        }
+        m[n++] = (struct member){i, w->in.p[i].v[step]};
+    }
+    if (op == AGG_TOPK) qsort(m, n, sizeof *m, by_value_down);
+    if (op == AGG_BOTTOMK) qsort(m, n, sizeof *m, by_value_up);
+    return op == AGG_LIMIT_RATIO ? n : MIN(n, (size_t)fmax(k, 0));
+}
+
+/* An instant result is ordered as chosen; over several steps the order is that of the input. */
+static bool choose_all(struct whole *w, struct drain *drain, struct err *e) {
+    struct run *r = w->g->r;
+    struct member *m = arena_new_n(r->a, struct member, w->in.n);
+    w->out.p = arena_new_n(r->a, struct series, w->in.n);
+    w->out.n = w->in.n;
+    for (size_t i = 0; i < w->in.n; i++)
+        w->out.p[i] = (struct series){.labels = w->in.p[i].labels, .drop_name = w->in.p[i].drop_name, .v = column_new(r, w->g->n)};
+    for (size_t step = 0; step < w->g->n; step++) {
+        double k;
+        if (!run_check(r, e) || !check_k(w, step, &k, e)) return false;
+        if (w->n->agg.op == AGG_LIMIT_RATIO ? k == 0 : k < 1) continue;
+        for (size_t group = 0; group < w->groups.n; group++) {
+            size_t n = choose(w, group, step, k, m);
+            for (size_t i = 0; i < n; i++) {
+                keep(w, m[i].series, step);
+                if (w->g->n == 1 && !drain->take(drain, &w->out.p[m[i].series], e)) return false;
+            }
+        }
+    }
+    for (size_t i = 0; i < w->in.n && w->g->n > 1; i++)
+        if (!series_is_empty(&w->out.p[i], w->g->n) && !drain->take(drain, &w->out.p[i], e)) return false;
+    return true;
+}
+
+/* --- quantile */
+
+static bool quantiles(struct whole *w, struct drain *drain, struct err *e) {
+    struct run *r = w->g->r;
+    double *v = arena_new_n(r->a, double, w->in.n);
+    for (size_t i = 0; i < w->g->n; i++) note_quantile(r, w->n->agg.param->from, w->param[i]);
+    for (size_t group = 0; group < w->groups.n; group++) {
+        struct series out = {.labels = w->groups.p[group], .v = column_new(r, w->g->n)};
+        for (size_t step = 0; step < w->g->n; step++) {
+            size_t n = 0;
+            for (size_t at = w->members.from[group]; at < w->members.from[group + 1]; at++) {
+                const struct series *in = &w->in.p[w->members.members[at]];
+                out.drop_name = in->drop_name;
+                if (hist_at(in, step)) note_info(r, w->n->agg.expr->from, "ignored histogram in quantile aggregation");
+                if (has_float(in, step)) v[n++] = in->v[step];
+            }
+            if (n) out.v[step] = quantile_of(w->param[step], v, n);
+        }
+        if (!run_check(r, e)) return false;
+        if (!series_is_empty(&out, w->g->n) && !drain->take(drain, &out, e)) return false;
+    }
+    return true;
+}
+
+/* --- count_values */
+
+static str value_text(struct run *r, const struct series *s, size_t step) {
+    struct buf b = {0};
+    const struct hist *h = hist_at(s, step);
+    if (h)
+        hist_put(&b, h);
+    else
+        promql_put_plain(&b, s->v[step]);
+    str text = arena_str(r->a, buf_str(&b));
+    buf_done(&b);
+    return text;
+}
+
+static bool count_values(struct whole *w, str label, struct drain *drain, struct err *e) {
+    struct run *r = w->g->r;
+    struct label_index values = {0};
+    struct matrix out = {0};
+    struct names with_label = w->n->agg.grouping;
+    if (!w->n->agg.without) {
+        str *names = arena_new_n(r->a, str, with_label.n + 1);
+        if (with_label.n) memcpy(names, with_label.p, with_label.n * sizeof *names);
+        names[with_label.n] = label;
+        with_label = (struct names){names, with_label.n + 1};
+    }
+    for (size_t i = 0; i < w->in.n; i++) {
+        const struct series *in = &w->in.p[i];
+        for (size_t step = 0; step < w->g->n; step++) {
+            if (!has_value(in, step)) continue;
+            struct labels key = labels_set(r, in->labels, label, value_text(r, in, step));
+            key = w->n->agg.without ? labels_drop(r, key, with_label, true) : labels_keep(r, key, with_label);
+            bool added;
+            size_t at = label_index_put(r, &values, key, &added);
+            if (added) matrix_push(r, &out, &(struct series){.labels = key, .drop_name = in->drop_name, .v = column_new(r, w->g->n)});
+            double *cell = &out.p[at].v[step];
+            *cell = promql_is_absent(*cell) ? 1 : *cell + 1;
+        }
+        if (!run_check(r, e)) return label_index_done(&values), false;
+    }
+    label_index_done(&values);
+    return matrix_emit(&out, drain, e);
+}
+
+/* --- */
+
+static bool check_ratio(struct whole *w) {
+    uint32_t at = w->n->agg.param->from;
+    double high = -INFINITY;
+    double low = INFINITY;
+    for (size_t i = 0; i < w->g->n; i++) {
+        high = fmax(high, w->param[i]);
+        low = fmin(low, w->param[i]);
+    }
+    struct buf b = {0};
+    if (high > 1) {
+        promql_put_g(&b, high);
+        note_warning(w->g->r, at, "ratio value should be between -1 and 1, got %" STR_F ", capping to 1", STR_A(buf_str(&b)));
+    }
+    buf_clear(&b);
+    if (low < -1) {
+        promql_put_g(&b, low);
+        note_warning(w->g->r, at, "ratio value should be between -1 and 1, got %" STR_F ", capping to -1", STR_A(buf_str(&b)));
+    }
+    buf_done(&b);
+    return true;
+}
+
+static bool eval_param(struct whole *w, str *label, struct err *e) {
+    struct run *r = w->g->r;
+    if (w->n->agg.op != AGG_COUNT_VALUES) {
+        w->param = arena_new_n(r->a, double, w->g->n);
+        return eval_scalar(w->g, w->n->agg.param, w->param, e);
+    }
+    if (!eval_string(w->n->agg.param, label)) return run_fail(r, e, "count_values needs a string literal");
+    if (label->n && utf8_valid(*label)) return true;
+    struct buf b = {0};
+    promql_quote(&b, *label);
+    run_fail(r, e, "invalid label name %" STR_F, STR_A(buf_str(&b)));
+    buf_done(&b);
+    return false;
+}
+
+bool eval_whole_aggregate(struct grid *g, const struct node *n, struct drain *out, struct err *e) {
+    struct whole w = {.g = g, .n = n};
+    str label = STR("");
+    if (!eval_param(&w, &label, e) || !eval_matrix(g, n->agg.expr, &w.in, e)) return false;
+    group_input(&w);
+    bool ok = false;
+    if (n->agg.op == AGG_COUNT_VALUES)
+        ok = count_values(&w, label, out, e);
+    else if (n->agg.op == AGG_QUANTILE)
+        ok = quantiles(&w, out, e);
+    else
+        ok = (n->agg.op != AGG_LIMIT_RATIO || check_ratio(&w)) && choose_all(&w, out, e);
+    label_index_done(&w.groups);
+    return ok;
+}
