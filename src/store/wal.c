@@ -305,6 +305,7 @@ void wal_checkpoint(struct wal *w, enum wal_type owner, uint64_t keep_from) {
         if (!vfs_unlink(w->o.vfs, path, &e) && e.code != ERR_NOT_FOUND) break;
         gone++;
     }
+    if (gone == 0) return;
     w->segments.n -= gone;
     memmove(w->segments.p, w->segments.p + gone, w->segments.n * sizeof *w->segments.p);
 }
