@@ -376,6 +376,11 @@ void evdb_snapshot_free(struct evdb_snapshot *s) {
     free(s);
 }
 
+uint64_t evdb_next_seq(const struct evdb *db, enum event_kind kind) {
+    assert_loop_thread();
+    return db->kind[kind].next_seq;
+}
+
 static struct catalog *whole_catalog(struct evdb *db, enum event_kind kind) {
     assert_loop_thread();
     struct kind_store *s = &db->kind[kind];

@@ -43,6 +43,9 @@ struct evdb_snapshot;
 struct evdb_snapshot *evdb_snapshot(struct evdb *db, enum event_kind kind, int64_t from_ns, int64_t to_ns); /* loop thread; pins parts and head */
 void evdb_snapshot_free(struct evdb_snapshot *s);                                                           /* loop thread */
 
+/* Number the next event of the kind will get (evrow_seq): rows below it are the ones stored so far. Loop thread. */
+uint64_t evdb_next_seq(const struct evdb *db, enum event_kind kind);
+
 struct evrow; /* one event during a scan; valid in the callback only */
 int64_t evrow_time_ns(const struct evrow *r);
 /* Stable position of the event within its kind: total order (time_ns, seq), used for paging (search_after) and as default _id. */

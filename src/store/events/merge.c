@@ -120,7 +120,7 @@ static void write_groups(struct merge *m, struct group *g, size_t n) {
 static void write_spans(struct merge *m) {
     qsort(m->rows.p, m->rows.n, sizeof *m->rows.p, by_trace);
     uint64_t row_bytes = m->raw_bytes / m->rows.n + 1;
-    uint32_t rows_max = (uint32_t)MIN((uint64_t)BLOCK_ROWS_MAX, MAX(BLOCK_BYTES_MAX * UINT64_C(2) / row_bytes, UINT64_C(1)));
+    uint32_t rows_max = (uint32_t)MIN((uint64_t)BLOCK_SPANS_MAX, MAX(BLOCK_BYTES_MAX * UINT64_C(2) / row_bytes, UINT64_C(1)));
     VEC(struct group) groups = {0};
     for (uint32_t i = 0; i < m->rows.n; i++) {
         const struct row *r = &m->rows.p[i];

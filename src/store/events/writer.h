@@ -32,7 +32,8 @@ struct cell {
 };
 enum scope { SCOPE_FIXED = 'f', SCOPE_ATTR = 'a', SCOPE_EVENT = 'e', SCOPE_LINK = 'l' };
 
-enum { BLOCK_ROWS_MAX = 65536, BLOCK_BYTES_MAX = 4 << 20 };
+/* Spans get smaller blocks: showing one trace opens one block. */
+enum { BLOCK_ROWS_MAX = 65536, BLOCK_SPANS_MAX = 16384, BLOCK_BYTES_MAX = 4 << 20 };
 
 struct writer;
 struct writer *writer_new(enum event_kind kind);
