@@ -13,19 +13,20 @@ static size_t core_of(str value) {
     return i;
 }
 
-/* The service that speaks: of the core annotations of that side, else of any annotation, else of the component tag. */
-static str service_of(const struct zipkin_v1_span *z, bool client) {
-    str any = STR_NULL;
+/* The endpoint that speaks: of the core annotations of that side, else of any annotation, else of the component tag. */
+static struct zipkin_endpoint speaker(const struct zipkin_v1_span *z, bool client) {
+    struct zipkin_endpoint any = {.service = STR("")};
     for (size_t i = 0; i < z->annotation_n; i++) {
         const struct zipkin_annotation *x = &z->annotations[i];
         size_t c = core_of(x->value);
         if (x->host.service.n == 0) continue;
-        if (c < ARRAY_N(core) && core[c].client == client) return x->host.service;
-        if (any.n == 0) any = x->host.service;
+        if (c < ARRAY_N(core) && core[c].client == client) return x->host;
+        if (any.service.n == 0) any = x->host;
     }
-    for (size_t i = 0; any.n == 0 && i < z->tag_n; i++)
-        if (str_eq(z->tags[i].key, STR("lc"))) any = z->tags[i].host.service;
-    return any.n ? any : STR("unknown-service-name");
+    for (size_t i = 0; any.service.n == 0 && i < z->tag_n; i++)
+        if (str_eq(z->tags[i].key, STR("lc"))) any = z->tags[i].host;
+    if (any.service.n == 0) any.service = STR("unknown-service-name");
+    return any;
 }
 
 struct attrs {
@@ -61,7 +62,6 @@ static void split_tags(const struct zipkin_v1_span *z, struct attrs *span, struc
             add(span, t->key, t->value);
         else if (t->value.type == VAL_STRING && t->value.s.n)
             add(span, STR("component"), t->value);
-        if (str_eq(t->key, STR("lc")) && t->host.ipv4) add(process, STR("ip"), value_int(t->host.ipv4));
     }
 }
 
@@ -131,7 +131,11 @@ void zipkin_v1_add(struct span_batch *s, const struct zipkin_v1_span *z) {
             s->rejected++;
             continue;
         }
-        ev.stream = span_batch_stream(s, service_of(z, client), process.p, process.n);
+        struct zipkin_endpoint host = speaker(z, client);
+        struct attrs about = {arena_new_n(a, struct field, process.n + 1), process.n};
+        if (process.n) memcpy(about.p, process.p, process.n * sizeof *about.p);
+        if (host.ipv4) add(&about, STR("ip"), value_int(host.ipv4));
+        ev.stream = span_batch_stream(s, host.service, about.p, about.n);
         span_batch_add(s, &ev);
         if (!known) break;
     }

@@ -1,0 +1,176 @@
+/* api/push: the other push protocols: Prometheus remote write 1.0 and 2.0, import of metrics pages, Jaeger's Thrift over HTTP (port 14268) and
+ * Zipkin's JSON and Thrift (port 9411). Acknowledged once durable. */
+#include <stdio.h>
+
+#include "api/intake.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "wire/jaeger_thrift.h"
+#include "wire/prom_text.h"
+#include "wire/remote_write.h"
+#include "wire/zipkin_json.h"
+
+enum { REMOTE_WRITE_BYTES_MAX = 256 << 20 };
+
+static void reply_text(struct intake *r, int good_status) {
+    if (r->err.code != ERR_NONE) return intake_reply(r, intake_status(r), STR("text/plain; charset=utf-8"), err_str(&r->err));
+    intake_reply(r, good_status, STR(""), STR(""));
+}
+
+static void one_metric_batch(struct intake *r, struct metric_batch *b) {
+    r->metrics = mem_alloc(sizeof *r->metrics);
+    r->metrics[0] = b;
+    r->metric_n = 1;
+}
+
+/* --- remote write */
+
+static bool decode_remote_write(struct intake *r, struct err *e) {
+    struct metric_batch *b;
+    if (!remote_write_decode(r->x->body, (enum remote_write_version)r->variant, REMOTE_WRITE_BYTES_MAX, &b, &r->partial, e)) return false;
+    one_metric_batch(r, b);
+    return true;
+}
+
+/* A partial write is a 400 that is not to be sent again; the headers say how much of it was written. */
+static void reply_remote_write(struct intake *r) {
+    char digits[3][24];
+    size_t refused = r->partial.rejected; /* by the store: of the counted ones */
+    size_t counts[3] = {r->samples, r->histograms, r->exemplars};
+    if (r->err.code != ERR_NONE)
+        counts[0] = counts[1] = counts[2] = 0;
+    else if (r->stored < r->samples + r->histograms)
+        counts[0] = r->stored > r->histograms ? r->stored - r->histograms : 0;
+    static const char *const names[3] = {"X-Prometheus-Remote-Write-Samples-Written", "X-Prometheus-Remote-Write-Histograms-Written",
+                                         "X-Prometheus-Remote-Write-Exemplars-Written"};
+    struct http_pair headers[4];
+    for (size_t i = 0; i < 3; i++) {
+        int n = snprintf(digits[i], sizeof digits[i], "%zu", counts[i]);
+        headers[i] = (struct http_pair){str_c(names[i]), str_n(digits[i], (size_t)n)};
+    }
+    int status = r->err.code != ERR_NONE ? intake_status(r) : refused ? 400 : 204;
+    bool again = status == 429 || status == 503;
+    if (again) headers[3] = (struct http_pair){STR("Retry-After"), STR("1")};
+    str body = r->err.code != ERR_NONE ? err_str(&r->err) : str_c(r->partial.reason);
+    http_reply(r->x, (struct http_reply){.status = status,
+                                         .content_type = status == 204 ? STR("") : STR("text/plain; charset=utf-8"),
+                                         .body = status == 204 ? STR("") : body,
+                                         .headers = headers,
+                                         .header_n = again ? 4 : 3});
+}
+static const struct intake_kind remote_write_kind = {decode_remote_write, reply_remote_write};
+
+/* The value of the parameter proto of a Content-Type; empty: none. */
+static str proto_parameter(str content_type) {
+    str part;
+    while (content_type.n) {
+        str_cut(&content_type, ';', &part);
+        part = str_trim(part);
+        if (str_starts(part, STR("proto="))) return str_from(part, 6);
+    }
+    return STR_NULL;
+}
+
+static void remote_write(void *app, struct http_exchange *x) {
+    str proto = proto_parameter(http_header(x, STR("Content-Type"))), coding = http_header(x, STR("Content-Encoding"));
+    bool known_type = str_eq_nocase(intake_content_type(x), STR("application/x-protobuf"));
+    bool v1 = proto.n == 0 || str_eq(proto, STR("prometheus.WriteRequest")), v2 = str_eq(proto, STR("io.prometheus.write.v2.Request"));
+    if (!known_type || (!v1 && !v2))
+        return http_reply_text(x, 415,
+                               STR("expected Content-Type application/x-protobuf, with proto=prometheus.WriteRequest (or none) or "
+                                   "proto=io.prometheus.write.v2.Request\n"));
+    if (coding.n && !str_eq_nocase(coding, STR("snappy"))) return http_reply_text(x, 415, STR("expected Content-Encoding: snappy\n"));
+    intake_start(app, x, &remote_write_kind, v2 ? REMOTE_WRITE_2 : REMOTE_WRITE_1);
+}
+
+/* --- metrics pages: ?timestamp=ms for lines without one, ?extra_label=name=value for all */
+
+static bool extra_labels(const struct http_exchange *x, struct arena *a, struct labels *out, struct err *e) {
+    struct label *l = arena_new_n(a, struct label, x->param_n);
+    size_t n = 0;
+    for (size_t i = 0; i < x->param_n; i++) {
+        str value = x->params[i].value, name;
+        if (!str_eq(x->params[i].name, STR("extra_label"))) continue;
+        if (!str_cut(&value, '=', &name) || name.n == 0) return err_set(e, ERR_INPUT, "extra_label: expected name=value");
+        l[n++] = (struct label){name, value};
+    }
+    if (!labels_sort(l, &n, e)) return false;
+    *out = labels_copy(a, (struct labels){l, n});
+    return true;
+}
+
+static bool decode_page(struct intake *r, struct err *e) {
+    AUTO(metric_batch_free) struct metric_batch *b = metric_batch_new(r->x->body.n * 2 + 1024);
+    struct prom_text_options o = {.default_t_ms = r->now_ns / NS_PER_MS, .honor_timestamps = true, .openmetrics = r->variant};
+    str at = http_param(r->x, STR("timestamp"));
+    if (at.n && !str_i64(at, &o.default_t_ms)) return err_set(e, ERR_INPUT, "timestamp: expected ms since 1970");
+    if (!extra_labels(r->x, b->arena, &o.target, e)) return false;
+    if (!prom_text_parse(arena_str(b->arena, r->x->body), &o, b, e)) return false;
+    b->target = o.target;
+    one_metric_batch(r, TAKE(b));
+    return true;
+}
+static void reply_page(struct intake *r) {
+    if (r->err.code == ERR_NONE && r->partial.rejected)
+        err_set(&r->err, ERR_INPUT, "%zu samples refused: %s", r->partial.rejected, r->partial.reason);
+    reply_text(r, 204);
+}
+static const struct intake_kind page_kind = {decode_page, reply_page};
+
+static void import_page(void *app, struct http_exchange *x) {
+    intake_start(app, x, &page_kind, str_eq_nocase(intake_content_type(x), STR("application/openmetrics-text")));
+}
+
+/* --- spans */
+
+enum span_format { JAEGER_THRIFT, ZIPKIN_THRIFT, ZIPKIN_JSON_1, ZIPKIN_JSON_2 };
+
+static bool decode_spans(struct intake *r, struct err *e) {
+    struct jaeger_info info = {0};
+    str body = r->x->body;
+    bool ok = false;
+    switch ((enum span_format)r->variant) {
+    case JAEGER_THRIFT: ok = jaeger_batch_decode(body, r->now_ns, &r->events, &info, e); break;
+    case ZIPKIN_THRIFT: ok = zipkin_thrift_decode(body, r->now_ns, &r->events, &info, e); break;
+    case ZIPKIN_JSON_1: ok = zipkin_json_decode(body, 1, r->now_ns, &r->events, &info.rejected, e); break;
+    case ZIPKIN_JSON_2: ok = zipkin_json_decode(body, 2, r->now_ns, &r->events, &info.rejected, e); break;
+    }
+    r->partial.rejected = info.rejected;
+    return ok;
+}
+static void reply_spans(struct intake *r) {
+    if (r->err.code == ERR_INPUT && r->variant == JAEGER_THRIFT) err_wrap(&r->err, "Unable to process request body");
+    reply_text(r, 202);
+}
+static const struct intake_kind spans_kind = {decode_spans, reply_spans};
+
+static void jaeger_spans(void *app, struct http_exchange *x) {
+    str type = intake_content_type(x);
+    if (str_eq_nocase(type, STR("application/x-thrift")) || str_eq_nocase(type, STR("application/vnd.apache.thrift.binary")))
+        return intake_start(app, x, &spans_kind, JAEGER_THRIFT);
+    http_reply_text(x, 400, STR("unsupported content type: expected application/x-thrift or application/vnd.apache.thrift.binary\n"));
+}
+
+/* Zipkin's clients may send nothing at all, and JSON without saying so. */
+static void zipkin_spans(void *app, struct http_exchange *x, enum span_format json) {
+    str type = intake_content_type(x);
+    if (x->body.n == 0) return http_reply(x, (struct http_reply){.status = 202});
+    if (str_eq_nocase(type, STR("application/x-thrift")) && json == ZIPKIN_JSON_1) return intake_start(app, x, &spans_kind, ZIPKIN_THRIFT);
+    if (type.n == 0 || str_eq_nocase(type, STR("application/json"))) return intake_start(app, x, &spans_kind, json);
+    http_reply_text(x, 415, json == ZIPKIN_JSON_1 ? STR("expected application/json or application/x-thrift\n") : STR("expected application/json\n"));
+}
+static void zipkin_v1_spans(void *app, struct http_exchange *x) {
+    zipkin_spans(app, x, ZIPKIN_JSON_1);
+}
+static void zipkin_v2_spans(void *app, struct http_exchange *x) {
+    zipkin_spans(app, x, ZIPKIN_JSON_2);
+}
+
+const struct http_route push_routes[] = {
+    {HTTP_POST, "/api/v1/write", remote_write, DOOR_MAIN},
+    {HTTP_POST, "/api/v1/import/prometheus", import_page, DOOR_MAIN},
+    {HTTP_POST, "/api/traces", jaeger_spans, DOOR_MAIN | DOOR_COLLECTOR},
+    {HTTP_POST, "/api/v2/spans", zipkin_v2_spans, DOOR_MAIN | DOOR_ZIPKIN},
+    {HTTP_POST, "/api/v1/spans", zipkin_v1_spans, DOOR_MAIN | DOOR_ZIPKIN},
+    {0},
+};
