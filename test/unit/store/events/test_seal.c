@@ -205,12 +205,49 @@ static void seals_a_full_head_and_survives_snapshots_of_it(void **state) {
     evdb_close(db);
 }
 
+/* --- with a pool: appends and scans go on while parts are written */
+
+struct busy {
+    struct loop *loop;
+    struct evdb *db;
+    size_t appended;
+};
+static void append_more(void *arg) {
+    struct busy *b = arg;
+    for (int i = 0; i < 50; i++, b->appended++) {
+        struct event_batch *batch = sample_log("a", SAMPLE_T0 + (int64_t)b->appended, "");
+        batch->events[0].body = arena_printf(batch->arena, "number %zu of many: %zx", b->appended, b->appended * 0x9e3779b9);
+        sample_append(b->db, batch);
+    }
+    evdb_tick(b->db, clock_wall_ms());
+    assert_int_equal(sample_count(b->db, EVENT_LOG, NULL), b->appended);
+    if (b->appended >= 5000 && stats_of(b->db).kind[EVENT_LOG].parts >= 3) loop_stop(b->loop);
+}
+
+static void seals_in_the_pool_while_events_arrive(void **state) {
+    (void)state;
+    struct busy b = {.loop = loop_new()};
+    struct pool *pool = pool_new(b.loop, 2, 10);
+    b.db = open_with((struct evdb_options){.head_bytes_max = 32 << 10, .pool = pool});
+    struct timer *t = timer_start(b.loop, 1, 1, append_more, &b);
+    loop_run(b.loop);
+    timer_free(t);
+    pool_free(pool);
+    assert_int_equal(sample_count(b.db, EVENT_LOG, NULL), b.appended);
+    evdb_close(b.db);
+    loop_free(b.loop);
+    struct evdb *db = open_with((struct evdb_options){0});
+    assert_int_equal(sample_count(db, EVENT_LOG, NULL), b.appended);
+    evdb_close(db);
+}
+
 #define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_DIR(sealed_events_are_the_same_after_a_restart), WITH_DIR(filters_agree_in_memory_and_on_disk),
         WITH_DIR(drops_parts_older_than_the_retention),       WITH_DIR(keeps_within_the_bytes_allowed),
         WITH_DIR(merges_small_parts_and_loses_nothing),       WITH_DIR(seals_a_full_head_and_survives_snapshots_of_it),
+        WITH_DIR(seals_in_the_pool_while_events_arrive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
