@@ -168,7 +168,7 @@ static void compaction_done(struct job *j) {
         for (size_t i = 0; i < x->n; i++) x->in[i].part->unmergeable = true; /* what is whole in them stays readable where it is */
         db_damage(db, &x->err);
     }
-    for (size_t i = 0; i < x->n; i++) part_unref(x->in[i].part);
+    for (size_t i = 0; i < x->n; i++) tsdb_part_unref(x->in[i].part);
     free(x);
 }
 
@@ -182,7 +182,7 @@ void compact_start(struct tsdb *db, size_t from, size_t n) {
     x->meta = (struct part_meta){.seq = db->next_seq++, .replaces_n = n, .level = 9};
     for (size_t i = 0; i < n; i++) {
         struct part *p = db->parts.p[from + i];
-        part_ref(p);
+        tsdb_part_ref(p);
         x->in[i].part = p;
         x->meta.replaces[i] = p->seq;
         x->meta.log_position = MAX(x->meta.log_position, p->log_position);

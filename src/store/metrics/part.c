@@ -58,7 +58,7 @@ bool part_open(struct vfs *v, const char *dir, uint64_t seq, struct part **out, 
     }
     ok = ok && read_footer(p, e);
     if (!ok) {
-        part_unref(p);
+        tsdb_part_unref(p);
         return err_wrap(e, "metrics/%016llx.part", (unsigned long long)seq);
     }
     p->bytes = p->file.n;
@@ -66,10 +66,10 @@ bool part_open(struct vfs *v, const char *dir, uint64_t seq, struct part **out, 
     return true;
 }
 
-void part_ref(struct part *p) {
+void tsdb_part_ref(struct part *p) {
     p->refs++;
 }
-void part_unref(struct part *p) {
+void tsdb_part_unref(struct part *p) {
     if (!p || --p->refs > 0) return;
     part_index_free(p->index);
     if (p->file.n) vfs_unmap(p->vfs, p->file);

@@ -1,4 +1,4 @@
-/* store/metrics/part: an immutable file of samples. part_open, part_unref: loop thread; the rest: any thread that holds a reference.
+/* store/metrics/part: an immutable file of samples. part_open, tsdb_part_unref: loop thread; the rest: any thread that holds a reference.
  *
  * `%016x.part`, little-endian, named by its sequence number:
  *
@@ -58,8 +58,8 @@ struct part {
 void part_path(char out[PART_PATH_MAX], const char *dir, uint64_t seq);
 /* ERR_CORRUPT: not a whole part. */
 MUST_USE bool part_open(struct vfs *v, const char *dir, uint64_t seq, struct part **out, struct err *e);
-void part_ref(struct part *p);
-void part_unref(struct part *p); /* NULL is fine */
+void tsdb_part_ref(struct part *p);
+void tsdb_part_unref(struct part *p); /* NULL is fine */
 
 MUST_USE bool part_index_load(const struct part *p, struct part_index **out, struct err *e);
 void part_index_free(struct part_index *x);

@@ -157,7 +157,7 @@ static bool select_part(struct tsdb *db, struct part *p, const struct matcher *m
         avec_push(s->arena, &use, ref);
     }
     qsort(use.p, use.n, sizeof *use.p, by_row);
-    part_ref(p);
+    tsdb_part_ref(p);
     p->pins++;
     avec_push(s->arena, &s->parts, use);
     return true;
@@ -203,7 +203,7 @@ void tsdb_selection_free(struct tsdb_selection *s) {
     assert_loop_thread();
     for (size_t i = 0; i < s->parts.n; i++) {
         s->parts.p[i].part->pins--;
-        part_unref(s->parts.p[i].part);
+        tsdb_part_unref(s->parts.p[i].part);
     }
     for (uint64_t i = 0; i < s->cache->damaged; i++) db_damage(s->db, &s->cache->damage);
     map_done(&s->cache->clocks);

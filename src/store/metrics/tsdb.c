@@ -43,7 +43,7 @@ void db_remove_part(struct tsdb *db, size_t at, bool unlink_file) {
         bool gone = vfs_unlink(db->o.vfs, path, NULL);
         (void)gone; /* the next start removes what is replaced or too old */
     }
-    part_unref(p);
+    tsdb_part_unref(p);
 }
 
 static bool is_part(str name, uint64_t *seq) {
