@@ -375,7 +375,8 @@ bool options_read(int argc, char **argv, struct arena *a, struct options *out, e
     const char *config = getenv("BINNACLE_CONFIG");
     if (config) o.config = str_c(config);
     if (!read_argv(&o, argc, argv, true, action, e)) return false;
-    if (*action == OPTIONS_RUN && o.config.n && !read_yaml(&o, e)) return false;
+    if (*action == OPTIONS_EXIT_OK) return true;
+    if (o.config.n && !read_yaml(&o, e)) return false;
     if (!read_env(&o, e) || !read_argv(&o, argc, argv, false, action, e)) return false;
     *out = o;
     return true;

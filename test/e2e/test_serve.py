@@ -87,6 +87,7 @@ def test_help_and_the_operations_page_list_every_setting():
     text = run('serve', '--help').stdout
     names = re.findall(r'^  --(\S+) ', text, re.M)
     assert len(names) > 50, names
+    bn.eq(len(names), len(set(names)), 'a setting listed twice')
     with open(os.path.join(ROOT, 'doc/operations.md')) as f:
         page = f.read()
     table = run('serve', '--help=markdown').stdout

@@ -73,6 +73,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     edge_sum_add_part(sum, p);
     edge_sum_free(sum);
     edges_free(edges);
-    tsdb_part_unref(p);
+    part_unref(p);
     return 0;
 }
