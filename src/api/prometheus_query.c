@@ -1,0 +1,206 @@
+#include <stdlib.h>
+
+#include "api/prometheus.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* query and query_range: planned on the loop thread, evaluated and encoded in the pool. */
+
+enum { STEPS_MAX = 11000 };
+
+struct query_job {
+    struct job job;
+    struct http_exchange *x;
+    struct promql_query *q;
+    size_t limit;
+    bool with_stats;
+    int64_t start_ns; /* monotonic */
+    struct prom_reply reply;
+    bool ok;
+    struct err e;
+};
+
+static void put_stats(struct json_out *o, const struct promql_result *r, int64_t took_ns) {
+    json_put_key_c(o, "stats");
+    json_put_object(o);
+    json_put_key_c(o, "timings");
+    json_put_object(o);
+    json_put_key_c(o, "evalTotalTime");
+    json_put_double(o, (double)took_ns / 1e9);
+    json_put_key_c(o, "execTotalTime");
+    json_put_double(o, (double)took_ns / 1e9);
+    json_put_object_end(o);
+    json_put_key_c(o, "samples");
+    json_put_object(o);
+    json_put_key_c(o, "totalQueryableSamples");
+    json_put_u64(o, r->samples);
+    json_put_key_c(o, "peakSamples");
+    json_put_u64(o, r->peak_samples);
+    json_put_object_end(o);
+    json_put_object_end(o);
+}
+
+static void encode(struct query_job *q) {
+    const struct promql_result *r = promql_result(q->q);
+    struct json_out *o = &q->reply.out;
+    bool truncated;
+    prom_begin(&q->reply);
+    json_put_object(o);
+    prom_put_result(o, r, q->limit, &truncated);
+    if (q->with_stats) put_stats(o, r, clock_mono_ns() - q->start_ns);
+    json_put_object_end(o);
+    static const str note[] = {STR_INIT("results truncated due to limit")};
+    if (truncated && r->warning_n == 0)
+        prom_put_notes(o, "warnings", note, 1);
+    else
+        prom_put_notes(o, "warnings", r->warnings, r->warning_n);
+    prom_put_notes(o, "infos", r->infos, r->info_n);
+}
+
+static void run_query(struct job *j) {
+    struct query_job *q = CONTAINER_OF(j, struct query_job, job);
+    q->ok = job_check(j, &q->e) && promql_run(q->q, j, &q->e);
+    if (q->ok) encode(q);
+}
+
+static void fail_run(struct query_job *q) {
+    str message = promql_long_error(q->q).n ? promql_long_error(q->q) : err_str(&q->e);
+    switch (q->e.code) {
+    case ERR_TIMEOUT: prom_error(q->x, 503, "timeout", STR("query timed out in expression evaluation")); return;
+    case ERR_CANCELED: prom_error(q->x, 499, "canceled", STR("query was canceled in expression evaluation")); return;
+    case ERR_NONE:
+    case ERR_INPUT:
+    case ERR_LIMIT:
+    case ERR_NOT_FOUND:
+    case ERR_UNSUPPORTED: prom_error(q->x, 422, "execution", message); return;
+    case ERR_IO:
+    case ERR_CORRUPT: prom_error(q->x, 500, "internal", message); return;
+    }
+}
+
+static void query_done(struct job *j) {
+    struct query_job *q = CONTAINER_OF(j, struct query_job, job);
+    if (q->ok)
+        prom_send(q->x, &q->reply);
+    else
+        fail_run(q);
+    promql_free(q->q);
+    free(q);
+}
+
+static void client_gone(void *arg) {
+    struct query_job *q = arg;
+    flag_set(&q->job.cancel);
+}
+
+/* The parameters both kinds have; false: answered. */
+static bool common_params(const struct app *app, struct http_exchange *x, struct promql_params *p, struct query_job *q) {
+    int64_t timeout = app->query_timeout_ms;
+    int64_t asked = timeout;
+    p->query = http_param(x, STR("query"));
+    p->lookback_ms = app->lookback_ms;
+    p->samples_max = app->query_samples_max;
+    p->bytes_max = app->query_bytes_max;
+    if (!prom_duration_param(x, "timeout", &asked) || !prom_duration_param(x, "lookback_delta", &p->lookback_ms)) return false;
+    if (p->lookback_ms < 0) return prom_bad_param(x, "lookback_delta", STR("must not be negative")), false;
+    if (!prom_limit_param(x, "limit", &q->limit)) return false;
+    if (asked > 0 && (timeout == 0 || asked < timeout)) timeout = asked;
+    q->start_ns = clock_mono_ns();
+    q->job.deadline_ns = timeout ? q->start_ns + timeout * NS_PER_MS : 0;
+    q->with_stats = http_param(x, STR("stats")).n > 0;
+    return true;
+}
+
+static void start(struct app *app, struct http_exchange *x, const struct promql_params *p, const struct query_job *prepared) {
+    struct err e;
+    struct query_job *q = mem_alloc(sizeof *q);
+    *q = *prepared;
+    q->x = x;
+    q->job.run = run_query;
+    q->job.done = query_done;
+    if (!promql_plan(app->store->metrics, p, &q->q, &e)) {
+        free(q);
+        prom_bad_param(x, "query", err_str(&e));
+        return;
+    }
+    x->on_gone = client_gone;
+    x->on_gone_arg = q;
+    if (pool_submit(app->pool, LANE_QUERY, &q->job, &e)) return;
+    x->on_gone = NULL;
+    promql_free(q->q);
+    free(q);
+    prom_error(x, 503, "unavailable", STR("too many queries are waiting: try again later"));
+}
+
+void prom_query(void *arg, struct http_exchange *x) {
+    struct app *app = arg;
+    struct promql_params p = {.start_ms = clock_wall_ms()};
+    struct query_job q = {0};
+    if (!prom_time_param(x, "time", &p.start_ms) || !common_params(app, x, &p, &q)) return;
+    p.end_ms = p.start_ms;
+    start(app, x, &p, &q);
+}
+
+static bool range_params(struct http_exchange *x, struct promql_params *p) {
+    static const char *const needed[] = {"start", "end", "step"};
+    for (size_t i = 0; i < ARRAY_N(needed); i++) {
+        if (http_param(x, str_c(needed[i])).n) continue;
+        prom_bad_param(x, needed[i], i == 2 ? STR("cannot parse \"\" to a valid duration") : STR("cannot parse \"\" to a valid timestamp"));
+        return false;
+    }
+    if (!prom_time_param(x, "start", &p->start_ms) || !prom_time_param(x, "end", &p->end_ms)) return false;
+    if (p->end_ms < p->start_ms) return prom_bad_param(x, "end", STR("end timestamp must not be before start time")), false;
+    if (!prom_duration_param(x, "step", &p->step_ms)) return false;
+    if (p->step_ms <= 0)
+        return prom_bad_param(x, "step", STR("zero or negative query resolution step widths are not accepted. Try a positive integer")), false;
+    if ((p->end_ms - p->start_ms) / p->step_ms <= STEPS_MAX) return true;
+    prom_error(x, 400, "bad_data",
+               STR("exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"));
+    return false;
+}
+
+void prom_query_range(void *arg, struct http_exchange *x) {
+    struct app *app = arg;
+    struct promql_params p = {0};
+    struct query_job q = {0};
+    if (!range_params(x, &p) || !common_params(app, x, &p, &q)) return;
+    start(app, x, &p, &q);
+}
+
+/* --- about the expression alone */
+
+static bool parse_param(struct http_exchange *x, struct promql_ast *ast) {
+    struct promql_regexes regexes = {0};
+    struct err e;
+    bool ok = promql_parse(http_param(x, STR("query")), x->arena, &regexes, ast, &e);
+    promql_regexes_done(&regexes); /* neither the text nor the tree shows the compiled form */
+    if (!ok) prom_bad_param(x, "query", err_str(&e));
+    return ok;
+}
+
+void prom_format_query(void *arg, struct http_exchange *x) {
+    (void)arg;
+    struct promql_ast ast;
+    struct prom_reply r;
+    struct buf text = {0};
+    if (!parse_param(x, &ast)) return;
+    promql_pretty(&text, ast.root, PROMQL_PRETTY_WIDTH);
+    prom_begin(&r);
+    json_put_string(&r.out, buf_str(&text));
+    buf_done(&text);
+    prom_send(x, &r);
+}
+
+void prom_parse_query(void *arg, struct http_exchange *x) {
+    (void)arg;
+    struct promql_ast ast;
+    struct prom_reply r;
+    if (!parse_param(x, &ast)) return;
+    if (ast.root->depth * 2 + 6 > JSON_DEPTH_MAX) {
+        prom_bad_param(x, "query", STR("the tree is too deep to be shown as JSON"));
+        return;
+    }
+    prom_begin(&r);
+    prom_put_tree(&r.out, ast.root);
+    prom_send(x, &r);
+}
