@@ -221,8 +221,8 @@ static bool openmetrics_number(struct page *p, const char *what, double *out) {
 static bool openmetrics_timestamp(struct page *p, const char *what, int64_t *out_ms) {
     double seconds;
     if (!openmetrics_number(p, what, &seconds)) return false;
-    if (!(fabs(seconds) < 9e15)) return fail(p, what);
-    *out_ms = (int64_t)(seconds * 1000);
+    if (!isfinite(seconds)) return fail(p, what);
+    *out_ms = seconds > 9e15 ? INT64_MAX : seconds < -9e15 ? INT64_MIN + 1 : (int64_t)(seconds * 1000); /* out of range: the store refuses it */
     return true;
 }
 
