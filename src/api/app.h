@@ -18,6 +18,7 @@ struct app {
     uint64_t query_samples_max;
     size_t query_bytes_max;
     size_t buckets_max; /* Elasticsearch search.max_buckets */
+    struct es_state *elastic; /* api/elastic's own, made when needed; elastic_state_free at the end */
     /* views, set by cmd/serve; may be NULL in tests */
     void (*targets)(void *arg, struct arena *a, struct target_view **out, size_t *n);
     void *targets_arg;
@@ -30,6 +31,11 @@ struct app {
 
 /* One table per file of api/; cmd/serve puts them together. */
 extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], otlp_routes[], push_routes[], ui_routes[], admin_routes[];
+
+/* Ends app->elastic; NULL is fine. */
+void elastic_state_free(struct es_state *s);
+/* http_server_config.error_body for DOOR_ELASTIC: Elasticsearch's error form; false on other doors. */
+bool elastic_error_body(void *app, const struct http_exchange *x, int status, str reason, struct buf *out, str *content_type);
 
 /* Door kinds (http_route.doors bits). */
 enum { DOOR_MAIN = 1, DOOR_ELASTIC = 2, DOOR_JAEGER = 4, DOOR_OTLP = 8, DOOR_COLLECTOR = 16, DOOR_ZIPKIN = 32 };

@@ -148,7 +148,8 @@ static str escape_wildcards(struct arena *a, str s) {
 static bool patterned(const struct lowering *l, bool text, const struct filter **out) {
     const struct leaf *leaf = l->leaf;
     const struct automaton *m;
-    str pattern = text && leaf->op != LEAF_REGEXP && leaf->op != LEAF_TERM ? words_lower(l->a, leaf->text) : leaf->text;
+    bool lower = text && !leaf->as_written;
+    str pattern = lower && leaf->op != LEAF_REGEXP && leaf->op != LEAF_TERM ? words_lower(l->a, leaf->text) : leaf->text;
     switch (leaf->op) {
     case LEAF_TERM:
     case LEAF_PREFIX:
@@ -178,8 +179,8 @@ static bool patterned(const struct lowering *l, bool text, const struct filter *
         f->has_hi = leaf->has_hi;
         f->lo_open = leaf->lo_open;
         f->hi_open = leaf->hi_open;
-        f->lo = text ? words_lower(l->a, leaf->lo) : leaf->lo;
-        f->hi = text ? words_lower(l->a, leaf->hi) : leaf->hi;
+        f->lo = lower ? words_lower(l->a, leaf->lo) : leaf->lo;
+        f->hi = lower ? words_lower(l->a, leaf->hi) : leaf->hi;
         *out = f;
         return true;
     }

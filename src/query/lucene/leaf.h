@@ -32,6 +32,7 @@ struct leaf {
     uint32_t slop;
     bool last_is_prefix; /* PHRASE */
     bool split_prefix;   /* PREFIX on a text field: only the last word is one, the others are whole (analyze_wildcard) */
+    bool as_written;     /* patterns and bounds on text fields are not lower-cased (the term-level queries of the DSL) */
     bool nocase;         /* TERM, PREFIX, WILDCARD, REGEXP: ASCII case does not matter */
     bool fuzzy;          /* MATCH: every word within `fuzziness` */
     bool auto_edits;     /* FUZZY, MATCH: by length, 0..2: exact, 3..5: one edit, longer: two */
