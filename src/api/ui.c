@@ -41,7 +41,6 @@ static void reply_asset(struct http_exchange *x, const struct asset *a) {
         {STR("Content-Security-Policy"), STR(POLICY)},
         {STR("X-Content-Type-Options"), STR("nosniff")},
         {STR("Referrer-Policy"), STR("no-referrer")},
-        {STR("Vary"), STR("Accept-Encoding")},
     };
     struct http_reply r = {.status = 200, .content_type = str_c(a->content_type), .headers = headers, .header_n = ARRAY_N(headers)};
     if (tag_listed(http_header(x, STR("If-None-Match")), str_c(a->etag))) {
@@ -143,6 +142,7 @@ static void put_metrics(struct json_out *o, const struct tsdb *db) {
 }
 
 static void put_events(struct json_out *o, str key, const struct evdb_stats *s, enum event_kind k) {
+    bool any = s->kind[k].min_ns <= s->kind[k].max_ns;
     const struct number rows[] = {
         {"received", s->kind[k].received},
         {"stored", s->kind[k].stored},
@@ -155,8 +155,8 @@ static void put_events(struct json_out *o, str key, const struct evdb_stats *s, 
         {"part_bytes", s->kind[k].part_bytes},
         {"part_events", s->kind[k].part_events},
         {"damaged_blocks", s->kind[k].damaged_blocks},
-        {"min_ms", (uint64_t)MAX(s->kind[k].min_ns / NS_PER_MS, 0)},
-        {"max_ms", (uint64_t)MAX(s->kind[k].max_ns / NS_PER_MS, 0)},
+        {"min_ms", any ? (uint64_t)MAX(s->kind[k].min_ns / NS_PER_MS, 0) : 0},
+        {"max_ms", any ? (uint64_t)MAX(s->kind[k].max_ns / NS_PER_MS, 0) : 0},
     };
     put_numbers(o, key, rows, ARRAY_N(rows));
 }
@@ -176,7 +176,7 @@ static void put_wal(struct json_out *o, const struct store *store) {
         {"groups", s.groups},
         {"syncs", s.syncs},
         {"failed_groups", s.failed_groups},
-        {"last_sync_us", (uint64_t)(MAX(s.last_sync_ns, 0) / 1000)},
+        {"last_sync_ms", (uint64_t)(MAX(s.last_sync_ns, 0) / NS_PER_MS)},
         {"refusing", s.refusing},
         {"replayed_frames", store->replay.frames},
         {"damaged_frames", store->replay.damaged_frames},

@@ -154,15 +154,9 @@ static void flags_json(void *arg, struct buf *out) {
     options_put_json(&((struct serve *)arg)->options, out);
 }
 
-/* Doors that speak Elasticsearch or Jaeger get the server's own errors (404, 413...) in that form; every other caller plain text. */
-static bool error_body(void *app, const struct http_exchange *x, int status, str reason, struct buf *out, str *content_type) {
-    (void)app, (void)x, (void)status, (void)reason, (void)out, (void)content_type;
-    return false;
-}
-
 static void observe(void *arg, const struct http_exchange *x, const struct http_route *route, int status, size_t reply_bytes, int64_t duration_ns) {
     struct serve *s = CONTAINER_OF((struct app *)arg, struct serve, app);
-    if (!s->self) return;
+    if (!s->self || x->trace_unsampled) return;
     static const struct {
         enum http_method method;
         const char *name;
@@ -320,7 +314,7 @@ static void open_http(struct serve *s) {
                    .idle_timeout_s = (unsigned)(o->http_idle_ms / MS_PER_S),
                    .in_flight_body_bytes = o->http_in_flight_bytes},
         .observe = observe,
-        .error_body = error_body,
+        .error_body = elastic_error_body,
     };
     s->http = http_server_new(s->loop, &c);
     s->app.http = s->http;
@@ -355,6 +349,7 @@ static void stop(struct serve *s) {
     self_free(s->self);
     store_close(s->store);
     http_server_free(s->http);
+    elastic_state_free(s->app.elastic);
     loop_free(s->loop);
 }
 

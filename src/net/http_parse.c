@@ -125,6 +125,7 @@ bool http_parse_traceparent(str h, struct http_traceparent *out) {
     if (!lower_hex(str_sub(h, 3, 19), &t.trace_hi) || !lower_hex(str_sub(h, 19, 35), &t.trace_lo)) return false;
     if (!lower_hex(str_sub(h, 36, 52), &t.parent_span_id) || !lower_hex(str_sub(h, 53, 55), &flags)) return false;
     if ((t.trace_hi | t.trace_lo) == 0 || t.parent_span_id == 0) return false;
+    t.sampled = flags & 1;
     *out = t;
     return true;
 }

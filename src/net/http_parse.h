@@ -35,6 +35,7 @@ MUST_USE bool http_parse_target(struct arena *a, str raw, struct http_target *ou
 
 struct http_traceparent {
     uint64_t trace_hi, trace_lo, parent_span_id;
+    bool sampled; /* the caller records this trace */
 };
 /* false: not a valid traceparent header; by the standard it is then ignored. */
 MUST_USE bool http_parse_traceparent(str header, struct http_traceparent *out);

@@ -191,6 +191,7 @@ static void trace(struct call *c) {
         x->trace_hi = t.trace_hi;
         x->trace_lo = t.trace_lo;
         x->parent_span_id = t.parent_span_id;
+        x->trace_unsampled = !t.sampled;
     } else {
         x->trace_hi = next_random(c->server);
         x->trace_lo = next_random(c->server);

@@ -30,6 +30,7 @@ struct http_exchange {
     void *on_gone_arg;
     /* distributed tracing of binnacle's own requests, set by the observer (see http_observer) */
     uint64_t trace_hi, trace_lo, span_id, parent_span_id;
+    bool trace_unsampled; /* the caller's traceparent says: not recorded. The page's own polling does */
 };
 str http_header(struct http_exchange *x, str name);      /* case-insensitive; absent: empty */
 str http_param(const struct http_exchange *x, str name); /* first; absent: empty */

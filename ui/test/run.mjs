@@ -15,6 +15,7 @@ globalThis.localStorage = { data: new Map(), getItem(k) { return this.data.get(k
 globalThis.matchMedia ??= () => ({ matches: false, addEventListener() {} });
 globalThis.navigator ??= { language: 'en' };
 globalThis.document ??= { documentElement: { dataset: {} }, hidden: false };
+globalThis.crypto ??= (await import('node:crypto')).webcrypto;
 globalThis.HTMLElement ??= class {};
 `;
 try {

@@ -127,6 +127,9 @@ static void reads_traceparent_as_the_standard_says(void **state) {
     struct http_traceparent t;
     assert_true(http_parse_traceparent(STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), &t));
     assert_true(t.trace_hi == 0x0af7651916cd43dd && t.trace_lo == 0x8448eb211c80319c && t.parent_span_id == 0xb7ad6b7169203331);
+    assert_true(t.sampled);
+    assert_true(http_parse_traceparent(STR("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-02"), &t));
+    assert_false(t.sampled);
     assert_true(http_parse_traceparent(STR("cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-future"), &t));
     static const char *const bad[] = {
         "",

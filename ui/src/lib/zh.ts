@@ -190,7 +190,7 @@ export const zh: Record<string, string> = {
   records: '记录',
   groups: '提交组',
   'failed groups': '失败的提交组',
-  'last sync took': '上次同步用时',
+  'last sync': '上次同步',
   state: '状态',
   refusing: '拒绝写入',
   writing: '写入中',

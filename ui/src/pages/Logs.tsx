@@ -27,7 +27,8 @@ interface Found extends LogPage {
   took: number;
 }
 
-const SORT = [{ '@timestamp': { order: 'desc', unmapped_type: 'date' } }];
+/** Lines of the same millisecond need a second key, or paging would lose some. */
+const SORT = [{ '@timestamp': { order: 'desc', unmapped_type: 'date' } }, { _doc: 'desc' }];
 
 async function readPage(q: string, a: number, z: number, after: Hit | null, signal: AbortSignal): Promise<Found> {
   const r = await searchLogs({ size: PAGE, query: logFilter(q, a, z), sort: SORT, track_total_hits: true, ...(after?.sort ? { search_after: after.sort } : {}) }, signal);

@@ -197,7 +197,7 @@ const walRows = (s: Status): FactRow[] =>
         ['records', count(s.wal.records)],
         ['groups', count(s.wal.groups)],
         ['failed groups', count(s.wal.failed_groups)],
-        ['last sync took', dur(s.wal.last_sync_us / 1e3)],
+        ['last sync', when(s.wal.last_sync_ms)],
         ['state', s.wal.refusing ? <span class="e">{T('refusing')}</span> : T('writing')],
         ['frames read at start', count(s.wal.replayed_frames)],
         ['damaged frames', count(s.wal.damaged_frames)],
@@ -228,8 +228,9 @@ const poolRows = (s: Status): FactRow[] =>
   ]);
 
 function Settings({ s }: { s: Status }) {
-  const doors = Object.entries(s.settings).filter(([k]) => k === 'listen' || k.startsWith('door.'));
-  const rest = Object.entries(s.settings).filter(([k]) => k !== 'listen' && !k.startsWith('door.'));
+  const isDoor = (k: string) => k === 'listen' || k.startsWith('door.');
+  const doors = Object.entries(s.settings).filter(([k]) => isDoor(k) && (k === 'listen' || s.settings.doors !== 'off'));
+  const rest = Object.entries(s.settings).filter(([k]) => !isDoor(k));
   const list = (rows: [string, unknown][]) => (
     <dl class="facts">
       {rows.map(([k, v]) => (
