@@ -79,10 +79,18 @@ void call_free(struct call *c) {
     }
 }
 
+static void run_again(void *arg);
+
+static void run_soon(struct door *d) {
+    if (!d->again) d->again = timer_start(d->server->loop, 0, 0, run_again, d);
+}
+
+/* The library takes a resumed connection up in its next run only, and signals that run on a descriptor outside of its epoll set. */
 void call_wake(struct call *c) {
     if (!c->suspended) return;
     c->suspended = false;
     MHD_resume_connection(c->connection);
+    run_soon(c->peer->door);
 }
 
 void call_answer(struct call *c, int status, struct MHD_Response *r, size_t reply_bytes) {
@@ -441,7 +449,7 @@ static void run_door(void *arg) {
         MHD_run(d->daemon);
         if (!MHD_get_timeout(d->daemon, &wait_ms) || wait_ms > 0) return;
     }
-    if (!d->again) d->again = timer_start(d->server->loop, 0, 0, run_again, d);
+    run_soon(d);
 }
 
 static void on_tick(void *arg) {
