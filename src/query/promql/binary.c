@@ -86,7 +86,7 @@ static bool hist_with_hist(const struct operation *o, const struct hist *a, cons
     struct hist *x = hist_copy(r->a, a);
     struct hist_notes notes = {0};
     if (!hist_add(r->a, x, b, subtract ? -1 : 1, &notes)) {
-        note_warning(r, o->n->from, "vector contains a mix of histograms with exponential and custom buckets schemas");
+        note_warning(r, o->n->from, "incompatible bucket layout encountered for binary operator %s", op_text(o->n->binary.op));
         return false;
     }
     note_hist(r, o->n->from, &notes, subtract ? "subtraction" : "addition");

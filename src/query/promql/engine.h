@@ -52,6 +52,7 @@ enum note {
     NOTE_NAN_RESULT,
     NOTE_NAN_SKEW,
     NOTE_NAN_FRACTION,
+    NOTE_MAYBE_NO_COUNTER,
 };
 void note_named(struct run *r, enum note kind, uint32_t at, str metric_name);
 void note_warning(struct run *r, uint32_t at, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -11,6 +11,7 @@ enum function_flags {
     FN_ANCHORED = 2,   /* takes an anchored range */
     FN_SMOOTHED = 4,   /* takes a smoothed range */
     FN_TIME_BOUND = 8, /* depends on the evaluation time even when all arguments are pinned with @ */
+    FN_COUNTS = 32,    /* meant for counters: a name that is not a counter's is worth an info */
     FN_SORTS = 16,     /* orders an instant result: pointless in a range query */
 };
 

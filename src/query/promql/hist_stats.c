@@ -105,7 +105,12 @@ double hist_fraction(struct arena *scratch, const struct hist *h, double lower, 
     struct interval *p;
     size_t n = hist_intervals(scratch, h, &p);
     double bounds[2] = {lower, upper};
-    double ranks[2] = {h->count, h->count};
+    double most = h->count;
+    if (isnan(h->sum)) { /* observed NaNs are counted but in no bucket */
+        most = 0;
+        for (size_t i = 0; i < n; i++) most += p[i].n;
+    }
+    double ranks[2] = {most, most};
     for (int side = 0; side < 2; side++) {
         double below = 0;
         for (size_t i = 0; i < n; i++) {
@@ -121,7 +126,7 @@ double hist_fraction(struct arena *scratch, const struct hist *h, double lower, 
             }
             below += b.n;
         }
-        if (ranks[side] > h->count) ranks[side] = h->count;
+        if (ranks[side] > most) ranks[side] = most;
     }
     return (ranks[1] - ranks[0]) / h->count;
 }

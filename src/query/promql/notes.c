@@ -20,6 +20,7 @@ static const struct {
     [NOTE_NAN_RESULT] = {false, FOR_METRIC, "input to histogram_quantile has NaN observations, result is NaN"},
     [NOTE_NAN_SKEW] = {false, FOR_METRIC, "input to histogram_quantile has NaN observations, result is skewed higher"},
     [NOTE_NAN_FRACTION] = {false, FOR_METRIC, "input to histogram_fraction has NaN observations, which are excluded from all fractions"},
+    [NOTE_MAYBE_NO_COUNTER] = {false, QUOTED, "metric might not be a counter, name does not end in _total/_sum/_count/_bucket:"},
 };
 
 static void add(struct run *r, bool warning, uint32_t at, str text) {

@@ -124,6 +124,8 @@ static bool go_deeper(struct parser *p) {
 
 /* --- numbers and durations */
 
+#define DURATION_MAX_MS INT64_C(9223372036854) /* what Go's time.Duration holds */
+
 static bool parse_duration_text(struct parser *p, const struct token *t, double *seconds) {
     static const struct {
         str unit;
@@ -158,6 +160,7 @@ static bool parse_duration_text(struct parser *p, const struct token *t, double 
             __builtin_add_overflow(total, term, &total))
             return fail(p, t->from, "duration out of range"), false;
     }
+    if (total > DURATION_MAX_MS) return fail(p, t->from, "duration out of range"), false;
     if (!in_order) return fail(p, t->from, "not a valid duration string: \"%" STR_F "\"", STR_A(t->text)), false;
     *seconds = (double)total / 1000;
     return true;
@@ -311,7 +314,7 @@ static struct node *parse_duration(struct parser *p, int min_level) {
 /* Literals are checked at once; expressions when step and range are known. */
 static bool check_range(struct parser *p, const struct node *n) {
     if (n->kind != NODE_NUMBER) return true;
-    if (n->number.value > 9.2e9) return fail(p, n->from, "duration out of range"), false;
+    if (n->number.value > DURATION_MAX_MS / 1000) return fail(p, n->from, "duration out of range"), false;
     if (!(n->number.value > 0)) return fail(p, n->from, "duration must be greater than 0"), false;
     return true;
 }
@@ -324,7 +327,7 @@ static struct node *offset_duration(struct parser *p) {
     if (sign) advance(p);
     struct node *x = duration_operand(p, "offset");
     if (x && sign) x = signed_duration(p, x, op, from);
-    if (x && x->kind == NODE_NUMBER && !(fabs(x->number.value) <= 9.2e9)) return fail(p, from, "duration out of range");
+    if (x && x->kind == NODE_NUMBER && !(fabs(x->number.value) <= DURATION_MAX_MS / 1000)) return fail(p, from, "duration out of range");
     return x;
 }
 

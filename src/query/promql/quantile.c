@@ -175,7 +175,8 @@ struct question {
     const double *q, *lower, *upper; /* per step; q NULL: a fraction */
     const uint8_t *skip;             /* steps without an answer; NULL: none */
     str label, label_value;          /* histogram_quantiles */
-    uint32_t vector_at;
+    uint32_t vector_at;              /* position of the vector argument */
+    uint32_t first_at;               /* of the first argument */
 };
 
 struct classics {
@@ -309,7 +310,7 @@ static double answer_native(struct run *r, const struct question *q, size_t step
     bool nan_result = false;
     bool nan_skew = false;
     if (!q->q) {
-        if (isnan(h->sum)) note_named(r, NOTE_NAN_FRACTION, q->vector_at, name);
+        if (isnan(h->sum)) note_named(r, NOTE_NAN_FRACTION, q->first_at, name);
         return hist_fraction(r->window, h, q->lower[step], q->upper[step]);
     }
     double v = hist_quantile(r->window, h, q->q[step], &nan_result, &nan_skew);
@@ -379,7 +380,7 @@ VECTOR_FUNCTION(fn_histogram_fraction) {
     double *lower = eval_arg(g, args[0], e);
     double *upper = lower ? eval_arg(g, args[1], e) : NULL;
     if (!upper || !start(g, args[2], &c, e)) return false;
-    bool ok = answer(&c, &(struct question){.lower = lower, .upper = upper, .vector_at = args[2]->from}, e);
+    bool ok = answer(&c, &(struct question){.lower = lower, .upper = upper, .vector_at = args[2]->from, .first_at = args[0]->from}, e);
     return finish(&c, out, e) && ok;
 }
 

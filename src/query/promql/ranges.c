@@ -70,6 +70,18 @@ static bool slide(struct range_call *c, const struct range_src *src, struct seri
     return run_check(r, e);
 }
 
+static void check_counter_name(struct range_call *c, const struct series *out) {
+    static const str endings[] = {STR_INIT("_total"), STR_INIT("_sum"), STR_INIT("_count"), STR_INIT("_bucket")};
+    str name = metric_name(c->s->labels);
+    bool fits = name.n == 0;
+    for (size_t i = 0; i < ARRAY_N(endings); i++) fits |= str_ends(name, endings[i]);
+    for (size_t step = 0; step < c->g->n && !fits; step++) {
+        if (!has_float(out, step)) continue;
+        note_named(c->r, NOTE_MAYBE_NO_COUNTER, c->arg->from, name);
+        return;
+    }
+}
+
 bool eval_range_function(struct grid *g, const struct node *call, struct drain *out, struct err *e) {
     struct run *r = g->r;
     size_t range_at = 0;
@@ -96,6 +108,7 @@ bool eval_range_function(struct grid *g, const struct node *call, struct drain *
         struct series one = {.labels = s.labels, .drop_name = drops_name || s.drop_name, .v = v};
         if (!slide(&c, &src, &one, e)) return false;
         if (!one.v) continue;
+        if (call->call.fn->flags & FN_COUNTS) check_counter_name(&c, &one);
         if (!out->take(out, &one, e)) return false;
         v = one.v;
     }
