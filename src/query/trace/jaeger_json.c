@@ -3,22 +3,16 @@
 #include <stdio.h>
 
 #include "base/vec.h"
+#include "query/trace/ids.h"
 
-enum { JS_SAFE_INTEGER_BITS = 53 };
+enum { FLAGS_MASK = 0xff };                     /* OTLP says more above W3C's byte: whether the parent is remote */
+#define JS_INTEGER_MAX ((INT64_C(1) << 53) - 1) /* Number.MAX_SAFE_INTEGER */
 
-static void put_trace_id(struct json_out *o, struct trace_id id) {
-    char hex[40];
-    int n = id.hi ? snprintf(hex, sizeof hex, "%016llx", (unsigned long long)id.hi) : 0;
-    snprintf(hex + n, sizeof hex - (size_t)n, "%016llx", (unsigned long long)id.lo);
+static void put_ids(struct json_out *o, struct trace_id trace, uint64_t span_id) {
     json_put_key_c(o, "traceID");
-    json_put_string(o, str_c(hex));
-}
-
-static void put_span_id(struct json_out *o, uint64_t id) {
-    char hex[20];
-    snprintf(hex, sizeof hex, "%016llx", (unsigned long long)id);
+    trace_id_put(o, trace);
     json_put_key_c(o, "spanID");
-    json_put_string(o, str_c(hex));
+    span_id_put(o, span_id);
 }
 
 /* {"key":..,"type":..,"value":..}; arrays and maps become JSON text in a string, as Jaeger's translator does. */
@@ -31,7 +25,7 @@ static void put_tag(struct json_out *o, str key, const struct value *v) {
     json_put_key_c(o, "type");
     json_put_string(o, str_c(types[v->type]));
     json_put_key_c(o, "value");
-    bool big = v->type == VAL_INT && (v->i > INT64_C(1) << JS_SAFE_INTEGER_BITS || v->i < -(INT64_C(1) << JS_SAFE_INTEGER_BITS));
+    bool big = v->type == VAL_INT && (v->i > JS_INTEGER_MAX || v->i < -JS_INTEGER_MAX);
     if (v->type == VAL_NULL) {
         json_put_string(o, STR(""));
     } else if (v->type == VAL_ARRAY || v->type == VAL_MAP || big) {
@@ -51,9 +45,13 @@ static void put_string_tag(struct json_out *o, const char *key, str value) {
     if (value.n) put_tag(o, str_c(key), &v);
 }
 
+str span_kind_name(unsigned kind) {
+    static const str names[] = {[SPAN_UNSPECIFIED] = STR_INIT(""),  [SPAN_INTERNAL] = STR_INIT("internal"), [SPAN_SERVER] = STR_INIT("server"),
+                                [SPAN_CLIENT] = STR_INIT("client"), [SPAN_PRODUCER] = STR_INIT("producer"), [SPAN_CONSUMER] = STR_INIT("consumer")};
+    return kind < ARRAY_N(names) ? names[kind] : STR("");
+}
+
 static void put_tags(struct json_out *o, const struct event *e, const struct stream *s) {
-    static const char *const kinds[] = {[SPAN_UNSPECIFIED] = "",  [SPAN_INTERNAL] = "internal", [SPAN_SERVER] = "server",
-                                        [SPAN_CLIENT] = "client", [SPAN_PRODUCER] = "producer", [SPAN_CONSUMER] = "consumer"};
     bool has_kind = fields_get(e->attrs, e->attr_n, STR("span.kind")), has_error = fields_get(e->attrs, e->attr_n, STR("error"));
     json_put_key_c(o, "tags");
     json_put_array(o);
@@ -61,7 +59,7 @@ static void put_tags(struct json_out *o, const struct event *e, const struct str
     put_string_tag(o, "otel.scope.version", s->scope_version);
     for (size_t i = 0; i < s->scope_attr_n; i++) put_tag(o, s->scope_attrs[i].key, &s->scope_attrs[i].value);
     for (size_t i = 0; i < e->attr_n; i++) put_tag(o, e->attrs[i].key, &e->attrs[i].value);
-    if (!has_kind && e->span_kind < ARRAY_N(kinds)) put_string_tag(o, "span.kind", str_c(kinds[e->span_kind]));
+    if (!has_kind) put_string_tag(o, "span.kind", span_kind_name(e->span_kind));
     if (e->status == STATUS_OK) put_string_tag(o, "otel.status_code", STR("OK"));
     if (e->status == STATUS_ERROR && !has_error) {
         const struct value yes = value_bool(true);
@@ -77,8 +75,7 @@ static void put_reference(struct json_out *o, bool follows, struct trace_id trac
     json_put_object(o);
     json_put_key_c(o, "refType");
     json_put_string(o, follows ? STR("FOLLOWS_FROM") : STR("CHILD_OF"));
-    put_trace_id(o, trace);
-    put_span_id(o, span_id);
+    put_ids(o, trace, span_id);
     json_put_object_end(o);
 }
 
@@ -117,11 +114,10 @@ static void put_span(struct json_out *o, const struct event *e, const struct str
     char process_id[24];
     snprintf(process_id, sizeof process_id, "p%zu", process + 1);
     json_put_object(o);
-    put_trace_id(o, e->trace);
-    put_span_id(o, e->span_id);
-    if (e->flags) {
+    put_ids(o, e->trace, e->span_id);
+    if (e->flags & FLAGS_MASK) {
         json_put_key_c(o, "flags");
-        json_put_u64(o, e->flags);
+        json_put_u64(o, e->flags & FLAGS_MASK);
     }
     json_put_key_c(o, "operationName");
     json_put_string(o, e->body);
@@ -141,8 +137,8 @@ static void put_span(struct json_out *o, const struct event *e, const struct str
 
 /* The scope is part of a stream but not of a process. */
 static bool same_process(const struct stream *a, const struct stream *b) {
-    if (a == b) return true;
     if (!str_eq(a->service, b->service) || a->attr_n != b->attr_n) return false;
+    if (a->attrs == b->attrs) return true;
     for (size_t i = 0; i < a->attr_n; i++)
         if (!str_eq(a->attrs[i].key, b->attrs[i].key) || !value_eq(&a->attrs[i].value, &b->attrs[i].value)) return false;
     return true;
@@ -176,7 +172,8 @@ void jaeger_put_trace(struct json_out *o, const struct event *spans, const struc
         size_t n, cap;
     } processes = {0};
     json_put_object(o);
-    put_trace_id(o, spans[0].trace);
+    json_put_key_c(o, "traceID");
+    trace_id_put(o, spans[0].trace);
     json_put_key_c(o, "spans");
     json_put_array(o);
     for (size_t i = 0; i < n; i++) {

@@ -1,7 +1,6 @@
 #include "query/trace/search.h"
 
 #include "base/vec.h"
-#include "model/event.h"
 
 struct children {
     const struct filter **p;
@@ -47,6 +46,7 @@ static const struct derived {
     {"scope.name", NULL, "scope.name", NULL},
     {"scope.version", NULL, "scope.version", NULL},
     {"otel.status_description", NULL, "status.message", NULL},
+    {"event", NULL, "event.name", NULL},
 };
 
 /* error=false: no error, neither by status nor by tag. */
@@ -92,20 +92,23 @@ const struct filter *trace_search_filter(const struct trace_search *s, struct ar
     return all;
 }
 
-/* A quoted value ends at its closing quote; \" and \\ are escapes. */
-static bool quoted_value(str text, size_t *at, struct arena *a, str *out, struct err *e) {
-    size_t began = *at, n = 0;
-    char *value = arena_alloc(a, text.n - *at);
-    for (size_t i = *at + 1; i < text.n; i++) {
-        if (text.p[i] == '"') {
-            *out = str_n(value, n);
-            *at = i + 1;
-            return true;
-        }
-        if (text.p[i] == '\\' && i + 1 < text.n) i++;
-        value[n++] = text.p[i];
+/* text begins with the opening quote. Length up to and with the closing one; 0: there is none. */
+static size_t quoted_length(str text) {
+    for (size_t i = 1; i < text.n; i++) {
+        if (text.p[i] == '"') return i + 1;
+        if (text.p[i] == '\\') i++;
     }
-    return err_set(e, ERR_INPUT, "tags: no closing quote for the one at byte %zu", began);
+    return 0;
+}
+
+static str unescape(str quoted, struct arena *a) {
+    char *value = arena_alloc(a, quoted.n);
+    size_t n = 0;
+    for (size_t i = 1; i + 1 < quoted.n; i++) {
+        if (quoted.p[i] == '\\') i++;
+        value[n++] = quoted.p[i];
+    }
+    return str_n(value, n);
 }
 
 static size_t word_end(str text, size_t at, char also) {
@@ -118,35 +121,29 @@ bool trace_tags_logfmt(str text, struct arena *a, struct trace_tag **out, size_t
         struct trace_tag *p;
         size_t n, cap;
     } tags = {0};
-    for (size_t at = 0; at < text.n;) {
+    for (size_t at = 0, end; at < text.n; at = end) {
         if (text.p[at] == ' ') {
-            at++;
+            end = at + 1;
             continue;
         }
-        size_t end = word_end(text, at, '=');
-        struct trace_tag t = {str_sub(text, at, end), STR("")};
-        if (end == at || end == text.n || text.p[end] != '=') return err_set(e, ERR_INPUT, "tags: expected key=value at byte %zu", at);
-        at = end + 1;
-        if (at < text.n && text.p[at] == '"') {
-            if (!quoted_value(text, &at, a, &t.value, e)) return false;
-        } else {
-            end = word_end(text, at, ' ');
-            t.value = str_sub(text, at, end);
-            at = end;
+        end = word_end(text, at, '=');
+        struct trace_tag t = {str_sub(text, at, end), STR("true")};
+        if (end == at) return err_set(e, ERR_INPUT, "tags: expected a key before '=' at byte %zu", at);
+        bool has_value = end < text.n && text.p[end] == '=';
+        size_t from = end + has_value;
+        if (has_value && from < text.n && text.p[from] == '"') {
+            size_t length = quoted_length(str_from(text, from));
+            if (length == 0) return err_set(e, ERR_INPUT, "tags: no closing quote for the one at byte %zu", from);
+            end = from + length;
+            if (end < text.n && text.p[end] != ' ') return err_set(e, ERR_INPUT, "tags: expected a blank behind the quote at byte %zu", end);
+            t.value = unescape(str_sub(text, from, end), a);
+        } else if (has_value) {
+            end = word_end(text, from, ' ');
+            t.value = str_sub(text, from, end);
         }
         avec_push(a, &tags, t);
     }
     *out = tags.p;
     *n = tags.n;
-    return true;
-}
-
-bool trace_id_parse(str s, uint64_t *hi, uint64_t *lo, struct err *e) {
-    size_t low_n = MIN(s.n, (size_t)16);
-    uint64_t high = 0, low = 0;
-    bool ok = s.n >= 1 && s.n <= 32 && str_hex_u64(str_from(s, s.n - low_n), &low) && (s.n <= 16 || str_hex_u64(str_sub(s, 0, s.n - 16), &high));
-    if (!ok) return err_set(e, ERR_INPUT, "not a trace id: \"%" STR_F "\" (1 to 32 hex digits)", STR_A(str_sub(s, 0, 64)));
-    *hi = high;
-    *lo = low;
     return true;
 }

@@ -15,10 +15,9 @@ struct trace_search {
     int64_t from_ns, to_ns; /* start of the span */
     size_t limit;           /* traces */
 };
-/* Special keys: error=true|false (the span's status, or the tag), span.kind, otel.status_code OK|ERROR, otel.scope.name/version, w3c.tracestate is
- * none. */
+/* Special keys: error=true|false (the span's status, or the tag), span.kind, span.status, otel.status_code OK|ERROR, otel.status_description,
+ * otel.scope.name and .version, event (the name of a span's event); "resource.K" is K of the resource alone. */
 const struct filter *trace_search_filter(const struct trace_search *s, struct arena *a);
-/* `http.status_code=500 error="a b"` -> tags; ERR_INPUT names the byte. */
+/* `http.status_code=500 error="a b" retry` -> tags, as logfmt reads them: a key alone is "true"; in quotes \" and \\ are escapes.
+ * ERR_INPUT names the byte. */
 MUST_USE bool trace_tags_logfmt(str text, struct arena *a, struct trace_tag **out, size_t *n, struct err *e);
-/* 1..32 hex digits, leading zeros optional. */
-MUST_USE bool trace_id_parse(str s, uint64_t *hi, uint64_t *lo, struct err *e);
