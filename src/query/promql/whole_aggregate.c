@@ -106,7 +106,7 @@ static bool choose_all(struct whole *w, struct drain *drain, struct err *e) {
     for (size_t i = 0; i < w->in.n; i++)
         w->out.p[i] = (struct series){.labels = w->in.p[i].labels, .drop_name = w->in.p[i].drop_name, .v = column_new(r, w->g->n)};
     for (size_t step = 0; step < w->g->n; step++) {
-        double k;
+        double k = 0;
         if (!run_check(r, e) || !check_k(w, step, &k, e)) return false;
         if (w->n->agg.op == AGG_LIMIT_RATIO ? k == 0 : k < 1) continue;
         for (size_t group = 0; group < w->groups.n; group++) {
