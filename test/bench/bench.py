@@ -169,13 +169,12 @@ def idle():
         return rss_mb(s.process.pid), (cpu_seconds(s.process.pid) - cpu) / 5 * 100
 
 
-
 def main():
     with open('/proc/cpuinfo') as f:
         model = next((line.split(':')[1].strip() for line in f if line.startswith('model name')), '?')
     version = subprocess.run([bn.BINNACLE, 'version'], capture_output=True, text=True).stdout.strip()
     print('%s; Linux %s; %d x %s; medians of %d runs%s\n' % (version, platform.release(), os.cpu_count(), model, RUNS, '; smoke: floors loosened x%d' % SLACK if SMOKE else ''))
-    report('binary', os.path.getsize(bn.BINNACLE + '.stripped' if os.path.exists(bn.BINNACLE + '.stripped') else bn.BINNACLE) / 2**20, ' MB', 8, False)
+    report('binary', os.path.getsize(bn.BINNACLE) / 2**20, ' MB', 8, False)
     report('start to first answered query', median(start_to_answer_ms), ' ms', 50, False)
     rss, cpu = idle()
     report('memory (RSS), collecting the host every second', rss, ' MB', 20, False)
