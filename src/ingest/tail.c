@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "ingest/tail_state.h"
@@ -28,6 +29,12 @@ enum {
     FINGERPRINT_BYTES = 64,
 };
 
+/* Says which bytes stood before an offset, so that a file that was truncated and written anew is not mistaken for a grown one. Taken from the bytes
+ * that were read, never read again later. n == 0: nothing known, nothing checked. */
+struct mark {
+    uint64_t offset, n, hash;
+};
+
 /* Partial container lines of one stream (stdout, stderr), waiting for their end. */
 struct join {
     struct buf text;
@@ -40,9 +47,8 @@ struct file {
     char *path;
     int fd;
     uint64_t device, inode;
-    uint64_t read_at;                    /* next byte to read: always a line start */
-    uint64_t acked;                      /* everything before is in the store */
-    uint64_t fingerprint, fingerprint_n; /* of the bytes before `acked`: tail_state.h */
+    struct mark read;  /* next byte to read: always a line start */
+    struct mark acked; /* everything before is in the store */
     struct join joins[2];
     bool in_flight;   /* a batch of this file waits for the store */
     bool skip_line;   /* inside a line that was cut */
@@ -104,17 +110,17 @@ static void watch_dir_of(struct tail *t, const char *path) {
 }
 
 /* Where to begin: where the last run left off if this is still that file; else the start, or the end of a file that was there before us. */
-static uint64_t start_offset(struct tail *t, struct file *f, uint64_t size) {
+static struct mark start_mark(struct tail *t, struct file *f, uint64_t size) {
     const struct tail_entry *saved = tail_state_find(t->saved, f->device, f->inode);
-    if (saved && saved->offset <= size && tail_fingerprint(f->fd, saved->offset, saved->fingerprint_n) == saved->fingerprint) return saved->offset;
-    if (saved) return 0; /* truncated, or another file with this inode */
-    return t->first_scan && !t->from_start && tail_state_empty(t->saved) ? size : 0;
+    if (saved && saved->offset <= size && tail_fingerprint(f->fd, saved->offset, saved->fingerprint_n) == saved->fingerprint)
+        return (struct mark){saved->offset, saved->fingerprint_n, saved->fingerprint};
+    bool at_end = !saved && t->first_scan && !t->from_start && tail_state_empty(t->saved);
+    uint64_t n = MIN(size, (uint64_t)FINGERPRINT_BYTES);
+    return at_end ? (struct mark){size, n, tail_fingerprint(f->fd, size, n)} : (struct mark){0};
 }
 
-static void note_acked(struct file *f, uint64_t offset) {
-    f->acked = offset;
-    f->fingerprint_n = MIN(offset, (uint64_t)FINGERPRINT_BYTES);
-    f->fingerprint = tail_fingerprint(f->fd, offset, f->fingerprint_n);
+static void note_acked(struct file *f, struct mark at) {
+    f->acked = at;
     f->tail->dirty = true;
 }
 
@@ -147,8 +153,8 @@ static void open_file(struct tail *t, const char *path) {
     struct file *f = mem_zalloc(sizeof *f);
     *f = (struct file){.tail = t, .path = strdup(path), .fd = fd, .device = st.st_dev, .inode = st.st_ino, .seen = true};
     vec_push(&t->files, f);
-    f->read_at = start_offset(t, f, (uint64_t)st.st_size);
-    note_acked(f, f->read_at);
+    f->read = start_mark(t, f, (uint64_t)st.st_size);
+    note_acked(f, f->read);
 }
 
 static bool compressed(const char *path) {
@@ -266,22 +272,26 @@ static void describe(struct lines *l) {
 
 /* --- reading */
 
-static void restart_from(struct file *f, uint64_t offset) {
-    f->read_at = offset;
+static void restart_from(struct file *f, struct mark at) {
+    f->read = at;
     f->skip_line = false;
     for (size_t i = 0; i < ARRAY_N(f->joins); i++) buf_clear(&f->joins[i].text);
 }
 
-/* What may be called stored when everything before read_at is: a waiting partial line is not. */
-static uint64_t settled(const struct file *f) {
-    uint64_t at = f->read_at;
+/* What may be called stored when everything before `read` is: a waiting partial line is not. */
+static struct mark settled(const struct file *f) {
+    struct mark at = f->read;
     for (size_t i = 0; i < ARRAY_N(f->joins); i++)
-        if (f->joins[i].text.n) at = MIN(at, f->joins[i].start);
+        if (f->joins[i].text.n && f->joins[i].start < at.offset) at = (struct mark){.offset = f->joins[i].start};
     return at;
 }
 
+static void save(void *arg);
+
 static void drop_closing(struct tail *t) {
     if (!t->closing || t->in_flight) return;
+    save(t);
+    tail_state_free(t->saved);
     for (size_t i = 0; i < t->files.n; i++) file_free(t->files.p[i]);
     vec_done(&t->files);
     free(t);
@@ -337,20 +347,22 @@ static void take_chunk(struct file *f, str chunk, bool last) {
         if (!whole) n = rest.n;
         bool too_long = n > t->line_bytes_max || (!whole && at == 0 && rest.n >= t->line_bytes_max);
         if (!whole && !too_long && !last) break;
-        if (!f->skip_line) take_line(&l, str_sub(rest, 0, MIN(n, t->line_bytes_max)), f->read_at + at);
+        if (!f->skip_line) take_line(&l, str_sub(rest, 0, MIN(n, t->line_bytes_max)), f->read.offset + at);
         if (too_long && !f->skip_line) t->stats.cut_lines++;
         f->skip_line = !whole && !last;
         at += n + whole;
     }
-    f->read_at += at;
+    if (at) {
+        size_t n = MIN(at, (size_t)FINGERPRINT_BYTES);
+        f->read = (struct mark){f->read.offset + at, n, hash_stable(str_sub(text, at - n, at))};
+    }
     t->stats.bytes += at;
     push_lines(&l);
 }
 
 /* copytruncate: the file shrank, or the bytes before our offset are others now. */
 static bool truncated(struct file *f, uint64_t size) {
-    if (size < f->acked || size < f->read_at) return true;
-    return tail_fingerprint(f->fd, f->acked, f->fingerprint_n) != f->fingerprint;
+    return size < f->read.offset || tail_fingerprint(f->fd, f->read.offset, f->read.n) != f->read.hash;
 }
 
 static void read_file(struct file *f) {
@@ -361,19 +373,19 @@ static void read_file(struct file *f) {
     if (fstat(f->fd, &st) != 0) return;
     if (truncated(f, (uint64_t)st.st_size)) {
         t->stats.truncations++;
-        restart_from(f, 0);
-        note_acked(f, 0);
+        restart_from(f, (struct mark){0});
+        note_acked(f, f->read);
     }
-    if ((uint64_t)st.st_size == f->read_at) return;
+    if ((uint64_t)st.st_size == f->read.offset) return;
     size_t want = MAX((size_t)CHUNK_BYTES, t->line_bytes_max + 1);
     AUTO(buf_done) struct buf chunk = {0};
     buf_reserve(&chunk, want);
-    ssize_t got = pread(f->fd, chunk.p, want, (off_t)f->read_at);
+    ssize_t got = pread(f->fd, chunk.p, want, (off_t)f->read.offset);
     if (got <= 0) {
         t->stats.read_errors += got < 0;
         return;
     }
-    bool at_end = f->read_at + (uint64_t)got >= (uint64_t)st.st_size;
+    bool at_end = f->read.offset + (uint64_t)got >= (uint64_t)st.st_size;
     bool last = at_end && f->gone_ms && clock_wall_ms() - f->gone_ms >= ROTATE_WAIT_MS;
     take_chunk(f, str_n(chunk.p, (size_t)got), last);
 }
@@ -386,7 +398,7 @@ static void poll_files(void *arg) {
     for (size_t i = 0; i < t->files.n; i++) {
         struct file *f = t->files.p[i];
         struct stat st;
-        bool drained = !f->in_flight && (fstat(f->fd, &st) != 0 || (uint64_t)st.st_size <= f->read_at);
+        bool drained = !f->in_flight && (fstat(f->fd, &st) != 0 || (uint64_t)st.st_size <= f->read.offset);
         if (f->gone_ms && drained && now_ms - f->gone_ms > ROTATE_WAIT_MS)
             file_free(f);
         else
@@ -436,7 +448,7 @@ static void save(void *arg) {
     tail_state_clear(t->saved);
     for (size_t i = 0; i < t->files.n; i++) {
         const struct file *f = t->files.p[i];
-        tail_state_put(t->saved, &(struct tail_entry){f->device, f->inode, f->acked, f->fingerprint_n, f->fingerprint});
+        tail_state_put(t->saved, &(struct tail_entry){f->device, f->inode, f->acked.offset, f->acked.n, f->acked.hash});
     }
     if (tail_state_save(t->saved, &e))
         t->dirty = false;
@@ -472,18 +484,16 @@ bool tail_new(struct loop *l, struct sink *sink, const struct tail_settings *s, 
 
 void tail_free(struct tail *t) {
     if (!t) return;
-    save(t);
     watch_free(t->watch);
     close(t->inotify);
     timer_free(t->poll);
     timer_free(t->scan);
     timer_free(t->save);
-    tail_state_free(t->saved);
     for (size_t i = 0; i < t->glob_n; i++) free(t->globs[i]);
     free(t->globs);
     for (size_t i = 0; i < t->dirs.n; i++) free(t->dirs.p[i].path);
     vec_done(&t->dirs);
-    t->closing = true; /* batches in flight free the rest */
+    t->closing = true; /* the last batch in flight saves the offsets and frees the rest */
     drop_closing(t);
 }
 

@@ -90,7 +90,7 @@ bool tail_state_save(struct tail_state *s, struct err *e) {
 
 uint64_t tail_fingerprint(int fd, uint64_t offset, uint64_t n) {
     char bytes[4096];
-    if (n > sizeof bytes || n > offset) return 0;
+    if (n == 0 || n > sizeof bytes || n > offset) return 0;
     ssize_t got = pread(fd, bytes, (size_t)n, (off_t)(offset - n));
     return got == (ssize_t)n ? hash_stable(str_n(bytes, (size_t)n)) : 0;
 }

@@ -18,5 +18,5 @@ const struct tail_entry *tail_state_find(const struct tail_state *s, uint64_t de
 void tail_state_clear(struct tail_state *s);
 void tail_state_put(struct tail_state *s, const struct tail_entry *e);
 MUST_USE bool tail_state_save(struct tail_state *s, struct err *e);
-/* Hash of n bytes before offset; 0 when they cannot be read. */
+/* Hash of the n bytes before offset; 0 for n == 0 and when they cannot be read. */
 uint64_t tail_fingerprint(int fd, uint64_t offset, uint64_t n);
