@@ -277,7 +277,7 @@ static void append_batch(struct tsdb *db, const struct metric_batch *b, struct p
     if (db->wal && !db->journal.empty) {
         p.source->seq++;
         uint64_t lsn;
-        bool ok = wal_append(db->wal, WAL_METRICS, buf_str(&db->journal.out), &lsn, &e);
+        bool ok = wal_append(db->wal, WAL_METRICS, journal_end(&db->journal), &lsn, &e);
         assert(ok); /* wal_ready said so */
         (void)ok;
     }

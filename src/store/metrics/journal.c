@@ -1,15 +1,17 @@
 #include "store/metrics/journal.h"
 
+#include "codec/compress.h"
 #include "codec/varint.h"
 #include "store/metrics/decimal.h"
 
 void journal_done(struct journal *j) {
     buf_done(&j->out);
+    buf_done(&j->packed);
 }
 
 void journal_begin(struct journal *j, uint32_t source, uint64_t seq) {
     buf_clear(&j->out);
-    buf_char(&j->out, JOURNAL_VERSION);
+    buf_char(&j->out, JOURNAL_PLAIN);
     put_varint(&j->out, j->epoch);
     put_varint(&j->out, source);
     put_varint(&j->out, seq);
@@ -17,6 +19,15 @@ void journal_begin(struct journal *j, uint32_t source, uint64_t seq) {
     j->t_ms = 0;
     j->run = false;
     j->empty = true;
+}
+
+str journal_end(struct journal *j) {
+    if (j->out.n < JOURNAL_PACK_MIN) return buf_str(&j->out);
+    buf_clear(&j->packed);
+    buf_char(&j->packed, JOURNAL_PACKED);
+    put_varint(&j->packed, j->out.n - 1);
+    zstd_encode(str_from(buf_str(&j->out), 1), 1, &j->packed);
+    return buf_str(j->packed.n < j->out.n ? &j->packed : &j->out);
 }
 
 static void op(struct journal *j, unsigned code) {

@@ -3,7 +3,8 @@
  * A record is the batch's changes as cell operations (cells.h) across the rows: most rows of a scrape follow each other and did not change, so a
  * record is mostly runs of "the next n rows: as before".
  *
- *   byte version (1); varint epoch; varint source; varint seq; then operations until the end, about `row` and `time`, both starting at 0:
+ *   byte form: 1 as below; 2: varint bytes, then a zstd frame of what follows the form byte below
+ *   byte 1; varint epoch; varint source; varint seq; then operations until the end, about `row` and `time`, both starting at 0:
  *   00..7f, c1..c4  a cell of `row` at `time`; row + 1          80..bf  1..64 rows as before; row + n
  *   c5 zigzag(ms)   start timestamp of the next cell            c6 zigzag(d)  row += d
  *   c7 zigzag(ms)   time += ms                                  c8 id labels  a target     c9 id labels  a shape (id: varint)
@@ -19,7 +20,8 @@
 #pragma once
 #include "store/metrics/head.h"
 
-enum { JOURNAL_VERSION = 1, JOURNAL_WHOLE_EVERY = 32 };
+enum { JOURNAL_PLAIN = 1, JOURNAL_PACKED = 2, JOURNAL_WHOLE_EVERY = 32 };
+enum { JOURNAL_PACK_MIN = 2048, JOURNAL_RECORD_MAX = 1 << 30 }; /* shorter ones are not worth packing */
 enum journal_op {
     JOURNAL_ROW = 0xc6,
     JOURNAL_TIME = 0xc7,
@@ -34,7 +36,7 @@ enum journal_op {
 
 /* A record being written. */
 struct journal {
-    struct buf out;
+    struct buf out, packed;
     uint64_t epoch;
     uint32_t epoch_no; /* counts the epochs of this process: what entry.epoch is compared with; 0 is none */
     uint32_t row;
@@ -43,6 +45,8 @@ struct journal {
 };
 void journal_done(struct journal *j);
 void journal_begin(struct journal *j, uint32_t source, uint64_t seq);
+/* The record; borrowed until the next begin. */
+str journal_end(struct journal *j);
 /* The sample just added to `row`; before: the row's state before it. */
 void journal_cell(struct journal *j, struct head *h, uint32_t row, const struct cell_state *before, int64_t start_before_ms, const struct point *p);
 void journal_late(struct journal *j, struct head *h, uint32_t row, const struct point *p);

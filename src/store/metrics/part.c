@@ -217,10 +217,9 @@ bool part_read_frame(const struct part *p, const struct part_index *x, uint32_t 
     const struct part_frame *f = &x->frames.p[frame];
     const char *at = p->file.p + f->offset;
     uint32_t sizes[2];
-    memcpy(sizes, at, sizeof sizes);
+    memcpy(sizes, at + 8, sizeof sizes);
     size_t before = out->n;
-    bool ok = sizes[0] == f->stored && sizes[1] == f->raw &&
-              word(at, 1) == hash_mix(hash_check(at, 8), hash_check(at + PART_FRAME_HEADER_BYTES, f->stored)) &&
+    bool ok = sizes[0] == f->stored && sizes[1] == f->raw && word(at, 0) == hash_check(at + 8, PART_FRAME_HEADER_BYTES - 8 + (size_t)f->stored) &&
               zstd_decode(str_n(at + PART_FRAME_HEADER_BYTES, f->stored), f->raw, out, NULL) && out->n - before == f->raw;
     if (ok) return true;
     out->n = before;

@@ -3,7 +3,7 @@
  * `%016x.part`, little-endian, named by its sequence number:
  *
  *   0   8   magic "BNMPART1"                 8   8   version (1)
- *   16  ..  frames: u32 stored bytes, u32 raw bytes, u64 xxh64 of (those 8 bytes, stored bytes), one zstd frame
+ *   16  ..  frames: u64 xxh64 of the rest, u32 stored bytes, u32 raw bytes, one zstd frame
  *           of rows:   per row varint length; then the rows (rowcode.h), about 64 of neighbouring series
  *           of clocks: clocks (rowcode.h) back to back
  *   ..  ..  index: one zstd frame

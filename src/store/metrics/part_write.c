@@ -101,9 +101,9 @@ static bool write_frame(struct part_writer *w, str raw, uint32_t rows, struct er
     buf_le64(&b, 0);
     zstd_encode(raw, w->meta.level, &b);
     uint32_t sizes[2] = {(uint32_t)(b.n - PART_FRAME_HEADER_BYTES), (uint32_t)raw.n};
-    memcpy(b.p, sizes, sizeof sizes);
-    uint64_t hash = hash_mix(hash_check(b.p, 8), hash_check(b.p + PART_FRAME_HEADER_BYTES, sizes[0]));
-    memcpy(b.p + 8, &hash, sizeof hash);
+    memcpy(b.p + 8, sizes, sizeof sizes);
+    uint64_t hash = hash_check(b.p + 8, b.n - 8);
+    memcpy(b.p, &hash, sizeof hash);
     struct part_frame f = {.offset = w->offset, .stored = sizes[0], .raw = sizes[1], .rows = rows}; /* first_row is for readers */
     vec_push(&w->index.frames, f);
     w->offset += b.n;

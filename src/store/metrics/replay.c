@@ -1,5 +1,7 @@
 #include <stdlib.h>
 
+#include "base/map.h"
+#include "codec/compress.h"
 #include "codec/varint.h"
 #include "store/metrics/decimal.h"
 #include "store/metrics/histcode.h"
@@ -7,7 +9,8 @@
 
 /* A row of the log's epoch: where it is in the head now, and the cell before. */
 struct log_row {
-    uint32_t row;     /* ID_NONE: not defined */
+    uint64_t id;
+    uint32_t row;
     uint32_t trusted; /* the source's generation it was last known in; 0: never */
     struct cell_state last;
     int64_t start_ms;
@@ -19,14 +22,16 @@ struct log_source {
 };
 struct journal_reader {
     uint64_t epoch;
-    struct arena *labels; /* of the epoch */
-    VEC(struct log_row) rows;
-    VEC(struct labels) targets;
-    VEC(struct labels) shapes;
+    struct arena *labels;     /* of the epoch */
+    VEC(struct log_row) rows; /* in the order they were defined; usually that of their numbers too */
+    size_t hint;              /* the row used last */
+    VEC(struct labels) sets;  /* targets and shapes */
     VEC(struct log_source) sources;
-    struct buf codes;
+    struct map by_id[4]; /* enum log_noun: number in the log -> position + 1 */
+    struct buf codes, unpacked;
 };
-enum { JOURNAL_ID_MAX = 1 << 28, JOURNAL_LABELS_MAX = 1 << 16 };
+enum log_noun { LOG_ROW, LOG_TARGET, LOG_SHAPE, LOG_SOURCE };
+enum { JOURNAL_LABELS_MAX = 1 << 16 };
 
 /* One record being replayed. */
 struct record {
@@ -50,18 +55,36 @@ void journal_reader_free(struct journal_reader *r) {
     if (!r) return;
     arena_free(r->labels);
     vec_done(&r->rows);
-    vec_done(&r->targets);
-    vec_done(&r->shapes);
+    vec_done(&r->sets);
+    for (size_t i = 0; i < ARRAY_N(r->by_id); i++) map_done(&r->by_id[i]);
     vec_done(&r->sources);
     buf_done(&r->codes);
+    buf_done(&r->unpacked);
     free(r);
 }
 
 static void new_epoch(struct journal_reader *r, uint64_t epoch) {
     r->epoch = epoch;
     arena_reset(r->labels);
-    r->rows.n = r->targets.n = r->shapes.n = r->sources.n = 0;
+    r->rows.n = r->sets.n = r->sources.n = 0;
+    for (size_t i = 0; i < ARRAY_N(r->by_id); i++) map_done(&r->by_id[i]);
     buf_clear(&r->codes);
+}
+
+/* The position kept for a number of the log; SIZE_MAX: none. Numbers may come twice: the map's hash is one to one, so no key is compared. */
+static uint64_t id_hash(uint64_t id) {
+    return id * UINT64_C(0x9e3779b97f4a7c15);
+}
+static size_t position(const struct journal_reader *r, enum log_noun noun, uint64_t id) {
+    size_t at = map_first(&r->by_id[noun], id_hash(id));
+    return at == MAP_END ? SIZE_MAX : (size_t)r->by_id[noun].slots[at].value - 1;
+}
+static void keep_position(struct journal_reader *r, enum log_noun noun, uint64_t id, size_t at) {
+    size_t slot = map_first(&r->by_id[noun], id_hash(id));
+    if (slot != MAP_END)
+        r->by_id[noun].slots[slot].value = at + 1;
+    else
+        map_put(&r->by_id[noun], id_hash(id), at + 1);
 }
 
 static bool get_labels(struct reader *in, struct arena *a, struct labels *out) {
@@ -81,49 +104,49 @@ static bool get_labels(struct reader *in, struct arena *a, struct labels *out) {
 
 /* --- definitions */
 
-static void define_labels(struct record *c, bool target) {
+static void define_labels(struct record *c, enum log_noun noun) {
     uint64_t id = get_varint(&c->in);
     struct labels ls;
-    if (id >= JOURNAL_ID_MAX || !get_labels(&c->in, c->r->labels, &ls)) {
-        c->in.bad = true;
-        return;
-    }
-    struct labels none = {.l = NULL, .n = SIZE_MAX}; /* not defined */
-    if (target) {
-        while (c->r->targets.n <= id) vec_push(&c->r->targets, none);
-        c->r->targets.p[id] = ls;
-    } else {
-        while (c->r->shapes.n <= id) vec_push(&c->r->shapes, none);
-        c->r->shapes.p[id] = ls;
-    }
+    if (!get_labels(&c->in, c->r->labels, &ls)) return;
+    keep_position(c->r, noun, id, c->r->sets.n);
+    vec_push(&c->r->sets, ls);
 }
 
-static struct log_row *log_row(struct record *c, uint64_t row) {
-    return row < c->r->rows.n && c->r->rows.p[row].row != ID_NONE ? &c->r->rows.p[row] : NULL;
+static struct log_row *log_row(struct record *c, uint64_t id) {
+    struct journal_reader *r = c->r;
+    size_t at = r->hint + 1;
+    if (at >= r->rows.n || r->rows.p[at].id != id) at = position(r, LOG_ROW, id);
+    if (at == SIZE_MAX) return NULL;
+    r->hint = at;
+    return &r->rows.p[at];
+}
+
+static bool sorted(struct labels ls) {
+    for (size_t i = 1; i < ls.n; i++)
+        if (str_cmp(ls.l[i - 1].name, ls.l[i].name) >= 0) return false;
+    return true;
 }
 
 static void define_series(struct record *c) {
-    uint64_t target = get_varint(&c->in);
-    uint64_t shape = get_varint(&c->in);
     struct journal_reader *r = c->r;
-    if (c->row >= JOURNAL_ID_MAX) c->in.bad = true;
-    bool known = target < r->targets.n && shape < r->shapes.n && r->targets.p[target].n != SIZE_MAX && r->shapes.p[shape].n != SIZE_MAX;
-    if (c->in.bad || !known) return; /* a lost definition: its cells are counted as lost */
-    struct labels t = r->targets.p[target];
-    struct labels s = r->shapes.p[shape];
+    size_t target = position(r, LOG_TARGET, get_varint(&c->in));
+    size_t shape = position(r, LOG_SHAPE, get_varint(&c->in));
+    if (c->in.bad || target == SIZE_MAX || shape == SIZE_MAX) return; /* a lost definition: its cells are counted as lost */
+    struct labels t = r->sets.p[target];
+    struct labels s = r->sets.p[shape];
     AUTO(arena_free) struct arena *a = arena_new(1024);
     size_t n = t.n + s.n;
     struct label *l = arena_new_n(a, struct label, n);
     if (t.n) memcpy(l, t.l, t.n * sizeof *l);
     if (s.n) memcpy(l + t.n, s.l, s.n * sizeof *l);
-    if (!labels_sort(l, &n, NULL)) {
+    if (n == 0 || !labels_sort(l, &n, NULL) || n != t.n + s.n || !sorted(t) || !sorted(s)) {
         c->in.bad = true;
         return;
     }
     uint32_t row = head_find_labels(c->h, (struct labels){l, n});
     if (row == ID_NONE) row = head_new_series(c->h, t, s);
-    while (r->rows.n <= c->row) vec_push(&r->rows, ((struct log_row){.row = ID_NONE}));
-    r->rows.p[c->row] = (struct log_row){.row = row};
+    keep_position(r, LOG_ROW, c->row, r->rows.n);
+    vec_push(&r->rows, ((struct log_row){.id = c->row, .row = row}));
 }
 
 /* --- cells */
@@ -274,8 +297,8 @@ static void step(struct record *c) {
     switch (code) {
     case JOURNAL_ROW: c->row += (uint64_t)get_zigzag(&c->in); break;
     case JOURNAL_TIME: c->t_ms = (int64_t)((uint64_t)c->t_ms + (uint64_t)get_zigzag(&c->in)); break;
-    case JOURNAL_TARGET: define_labels(c, true); break;
-    case JOURNAL_SHAPE: define_labels(c, false); break;
+    case JOURNAL_TARGET: define_labels(c, LOG_TARGET); break;
+    case JOURNAL_SHAPE: define_labels(c, LOG_SHAPE); break;
     case JOURNAL_SERIES: define_series(c); break;
     case JOURNAL_LATE: late(c, false); break;
     case JOURNAL_LATE_HISTOGRAM: late(c, true); break;
@@ -285,19 +308,41 @@ static void step(struct record *c) {
     }
 }
 
+/* What follows the form byte. */
+static bool unpack(struct journal_reader *r, str payload, str *out, struct err *e) {
+    struct reader in = reader_open(payload);
+    str form = get_bytes(&in, 1);
+    str rest = str_n(in.at, (size_t)(in.end - in.at));
+    if (form.n && form.p[0] == JOURNAL_PLAIN) {
+        *out = rest;
+        return true;
+    }
+    if (!form.n || form.p[0] != JOURNAL_PACKED) return err_set(e, ERR_CORRUPT, "a metrics record of a form this program does not know");
+    uint64_t n = get_varint(&in);
+    buf_clear(&r->unpacked);
+    if (in.bad || n > JOURNAL_RECORD_MAX || !zstd_decode(str_n(in.at, (size_t)(in.end - in.at)), n, &r->unpacked, NULL) || r->unpacked.n != n)
+        return err_set(e, ERR_CORRUPT, "a damaged metrics record");
+    *out = buf_str(&r->unpacked);
+    return true;
+}
+
 bool journal_replay(struct journal_reader *r, str payload, struct head *h, const struct journal_use *use, struct journal_replay_stats *stats,
                     struct err *e) {
-    struct record c = {.r = r, .in = reader_open(payload), .h = h, .use = use, .stats = stats};
-    str version = get_bytes(&c.in, 1);
-    if (version.n && version.p[0] != JOURNAL_VERSION)
-        return err_set(e, ERR_CORRUPT, "a metrics record of version %d; this program reads version %d", version.p[0], JOURNAL_VERSION);
+    struct record c = {.r = r, .h = h, .use = use, .stats = stats};
+    if (!unpack(r, payload, &payload, e)) return false;
+    c.in = reader_open(payload);
     uint64_t epoch = get_varint(&c.in);
     uint64_t source = get_varint(&c.in);
     uint64_t seq = get_varint(&c.in);
-    if (c.in.bad || source >= JOURNAL_ID_MAX) return err_set(e, ERR_CORRUPT, "a metrics record without its head");
+    if (c.in.bad) return err_set(e, ERR_CORRUPT, "a metrics record without its head");
     if (epoch != r->epoch) new_epoch(r, epoch);
-    while (r->sources.n <= source) vec_push(&r->sources, ((struct log_source){0, 1}));
-    c.source = &r->sources.p[source];
+    size_t at = position(r, LOG_SOURCE, source);
+    if (at == SIZE_MAX) {
+        at = r->sources.n;
+        keep_position(r, LOG_SOURCE, source, at);
+        vec_push(&r->sources, ((struct log_source){0, 1}));
+    }
+    c.source = &r->sources.p[at];
     if (seq != c.source->next_seq) c.source->generation++;
     c.source->next_seq = seq + 1;
     while (c.in.at < c.in.end && !c.in.bad) step(&c);

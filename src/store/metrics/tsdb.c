@@ -154,7 +154,7 @@ void db_log_metas(struct tsdb *db) {
     journal_begin(&db->journal, (uint32_t)(s - db->sources.p), s->seq++);
     for (size_t i = 0; i < db->metas.n; i++) journal_meta(&db->journal, &db->metas.p[i]);
     uint64_t lsn;
-    bool ok = wal_append(db->wal, WAL_METRICS, buf_str(&db->journal.out), &lsn, NULL);
+    bool ok = wal_append(db->wal, WAL_METRICS, journal_end(&db->journal), &lsn, NULL);
     assert(ok);
     (void)ok;
 }
