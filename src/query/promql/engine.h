@@ -155,6 +155,13 @@ static inline int64_t range_end(const struct range_src *s, size_t step) {
     return s->fixed ? s->fixed_ms : grid_time(s->g, step) - s->offset_ms;
 }
 
+/* How far rate() stretches a window of given shape. Regular scrapes make one shape after the other alike: it is kept between windows. */
+struct stretch {
+    int64_t first_ms, last_ms, sampled_ms; /* first and last sample from the window's edges; time between them */
+    size_t gaps;
+    double to_start, to_end, sampled, factor;
+};
+
 /* One window of one series, for a function over ranges. Returns true with out or out_h set if there is a value; sets failed on an error. */
 struct range_call {
     struct grid *g;
@@ -171,6 +178,7 @@ struct range_call {
     bool plain;                            /* floats without start timestamps */
     bool rising;                           /* plain, and no value of the series is below the one before */
     bool anchored, smoothed;
+    struct stretch stretch;
     double out;
     const struct hist *out_h;
     bool failed;

@@ -71,13 +71,24 @@ static bool extreme(struct range_call *c, int sign, bool last_of_equal, size_t *
     }
     return found;
 }
-bool fn_min_over_time(struct range_call *c) {
+/* The value alone, of a window without histograms. */
+static double extreme_value(const struct range_call *c, int sign) {
+    const double *v = c->s->v;
+    double best = v[c->lo];
+    for (size_t i = c->lo + 1; i < c->hi; i++)
+        if ((sign > 0 ? v[i] > best : v[i] < best) || best != best) best = v[i];
+    return best;
+}
+static bool min_or_max(struct range_call *c, int sign) {
     size_t at;
-    return extreme(c, -1, false, &at) && (c->out = c->s->v[at], true);
+    if (!c->s->h) return c->out = extreme_value(c, sign), true;
+    return extreme(c, sign, false, &at) && (c->out = c->s->v[at], true);
+}
+bool fn_min_over_time(struct range_call *c) {
+    return min_or_max(c, -1);
 }
 bool fn_max_over_time(struct range_call *c) {
-    size_t at;
-    return extreme(c, 1, false, &at) && (c->out = c->s->v[at], true);
+    return min_or_max(c, 1);
 }
 bool fn_ts_of_min_over_time(struct range_call *c) {
     size_t at;

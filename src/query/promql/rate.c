@@ -74,26 +74,37 @@ static double float_increase(const struct range_call *c, bool is_counter, double
     return result;
 }
 
-/* The window's difference, stretched towards the window's edges when the samples end close enough to them. */
-static double extrapolation(const struct range_call *c, bool is_counter, bool is_rate, bool from_zero, double first_value, double result) {
-    const struct rseries *s = c->s;
-    int64_t first_t = from_zero ? s->st[c->lo] : s->t[c->lo];
-    int64_t last_t = s->t[c->hi - 1];
-    double to_start = (double)(first_t - c->from_ms) / 1000;
-    double to_end = (double)(c->to_ms - last_t) / 1000;
-    double sampled = (double)(last_t - first_t) / 1000;
-    size_t gaps = c->hi - c->lo - 1;
-    double average = gaps ? (double)(last_t - s->t[c->lo]) / 1000 / (double)gaps : 0;
+/* A window's difference is stretched towards the window's edges, all the way when the samples end close enough to them. */
+static void measure(struct range_call *c, bool is_rate, bool from_zero, struct stretch shape) {
+    struct stretch *s = &c->stretch;
+    if (shape.first_ms == s->first_ms && shape.last_ms == s->last_ms && shape.sampled_ms == s->sampled_ms && shape.gaps == s->gaps && !from_zero)
+        return;
+    int64_t between = c->s->t[c->hi - 1] - c->s->t[c->lo];
+    double average = shape.gaps ? (double)between / 1000 / (double)shape.gaps : 0;
     double threshold = average * 1.1;
-    if (to_start >= threshold) to_start = average / 2;
-    if (from_zero) to_start = 0;
-    /* A counter does not extrapolate below zero. */
-    if (is_counter && result > 0 && first_value >= 0) {
-        double to_zero = sampled * (first_value / result);
-        if (to_zero < to_start) to_start = to_zero;
-    }
-    if (to_end >= threshold) to_end = average / 2;
-    double factor = (sampled + to_start + to_end) / sampled;
+    shape.sampled = (double)shape.sampled_ms / 1000;
+    shape.to_start = (double)shape.first_ms / 1000;
+    shape.to_end = (double)shape.last_ms / 1000;
+    if (shape.to_start >= threshold) shape.to_start = average / 2;
+    if (shape.to_end >= threshold) shape.to_end = average / 2;
+    if (from_zero) shape.to_start = 0;
+    shape.factor = (shape.sampled + shape.to_start + shape.to_end) / shape.sampled;
+    if (is_rate) shape.factor /= c->range_s;
+    if (from_zero) shape.gaps = SIZE_MAX; /* not to be taken for another window's */
+    *s = shape;
+}
+
+static double extrapolation(struct range_call *c, bool is_counter, bool is_rate, bool from_zero, double first_value, double result) {
+    int64_t first_t = from_zero ? c->s->st[c->lo] : c->s->t[c->lo];
+    int64_t last_t = c->s->t[c->hi - 1];
+    measure(
+        c, is_rate, from_zero,
+        (struct stretch){.first_ms = first_t - c->from_ms, .last_ms = c->to_ms - last_t, .sampled_ms = last_t - first_t, .gaps = c->hi - c->lo - 1});
+    const struct stretch *s = &c->stretch;
+    /* A counter does not extrapolate below zero: first_value / result of the sampled time before the first sample. */
+    if (!is_counter || !(result > 0 && first_value >= 0 && s->sampled * first_value < s->to_start * result)) return s->factor;
+    double to_zero = s->sampled * (first_value / result);
+    double factor = (s->sampled + to_zero + s->to_end) / s->sampled;
     return is_rate ? factor / c->range_s : factor;
 }
 

@@ -77,24 +77,52 @@ static bool in_ratio(const struct whole *w, size_t series, double ratio) {
     return ratio >= 0 ? offset < ratio : offset >= 1 + ratio;
 }
 
-/* The members of one group that stay at a step, in result order; returns how many. */
-static size_t choose(struct whole *w, size_t group, size_t step, double k, struct member *m) {
-    enum agg_op op = w->n->agg.op;
+/* Keeps the k first by `order`, sorted: few of many, so by insertion. */
+static void insert_sorted(struct member *m, size_t *n, size_t k, struct member x, int (*order)(const void *, const void *)) {
+    if (*n == k && order(&x, &m[k - 1]) > 0) return;
+    size_t at = *n < k ? (*n)++ : k - 1;
+    while (at > 0 && order(&x, &m[at - 1]) < 0) {
+        m[at] = m[at - 1];
+        at--;
+    }
+    m[at] = x;
+}
+
+/* The k greatest or least floats of a group at a step. */
+static size_t choose_by_value(struct whole *w, size_t group, size_t step, size_t k, struct member *m) {
+    enum { INSERTION_MAX = 64 };
+    int (*order)(const void *, const void *) = w->n->agg.op == AGG_TOPK ? by_value_down : by_value_up;
     size_t n = 0;
     for (size_t at = w->members.from[group]; at < w->members.from[group + 1]; at++) {
         size_t i = w->members.members[at];
-        if (!has_value(&w->in.p[i], step)) continue;
-        bool hist = !has_float(&w->in.p[i], step);
-        if (op == AGG_LIMIT_RATIO ? !in_ratio(w, i, k) : op == AGG_LIMITK && (double)n >= k) continue;
-        if (hist && (op == AGG_TOPK || op == AGG_BOTTOMK)) {
-            note_info(w->g->r, w->n->from, "ignored histogram in %s aggregation", agg_text(op));
-            continue;
-        }
-        m[n++] = (struct member){i, w->in.p[i].v[step]};
+        const struct series *s = &w->in.p[i];
+        struct member x = {i, s->v[step]};
+        if (hist_at(s, step)) note_info(w->g->r, w->n->from, "ignored histogram in %s aggregation", agg_text(w->n->agg.op));
+        if (!has_float(s, step)) continue;
+        if (k <= INSERTION_MAX)
+            insert_sorted(m, &n, k, x, order);
+        else
+            m[n++] = x;
     }
-    if (op == AGG_TOPK) qsort(m, n, sizeof *m, by_value_down);
-    if (op == AGG_BOTTOMK) qsort(m, n, sizeof *m, by_value_up);
-    return op == AGG_LIMIT_RATIO ? n : MIN(n, (size_t)fmax(k, 0));
+    if (k > INSERTION_MAX) qsort(m, n, sizeof *m, order);
+    return MIN(n, k);
+}
+
+/* Which samples of a group limitk and limit_ratio let through at a step. */
+static size_t choose_any(struct whole *w, size_t group, size_t step, double k, struct member *m) {
+    bool ratio = w->n->agg.op == AGG_LIMIT_RATIO;
+    size_t n = 0;
+    for (size_t at = w->members.from[group]; at < w->members.from[group + 1]; at++) {
+        size_t i = w->members.members[at];
+        if (has_value(&w->in.p[i], step) && (ratio ? in_ratio(w, i, k) : (double)n < k)) m[n++] = (struct member){i, w->in.p[i].v[step]};
+    }
+    return n;
+}
+
+/* The members of one group that stay at a step, in result order; returns how many. */
+static size_t choose(struct whole *w, size_t group, size_t step, double k, struct member *m) {
+    bool by_value = w->n->agg.op == AGG_TOPK || w->n->agg.op == AGG_BOTTOMK;
+    return by_value ? choose_by_value(w, group, step, (size_t)k, m) : choose_any(w, group, step, k, m);
 }
 
 /* An instant result is ordered as chosen; over several steps the order is that of the input. */
