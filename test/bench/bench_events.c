@@ -1,5 +1,6 @@
-/* bench_events [LINES [FILE]]: what the events store costs. Generated container logs (or the lines of FILE) and spans: CPU time of appending with
- * the WAL encoding, of sealing, bytes on disk, and the latency of the queries people wait for. Writes below $TMPDIR; prints one figure a line. */
+/* bench_events [LINES [FILE]]: what the events store costs. Generated container logs (or those of FILE: lines of "stream TAB message") and spans: CPU
+ * time of appending with the WAL encoding, of sealing, bytes on disk, and the latency of the queries people wait for. Writes below $TMPDIR; prints
+ * one figure a line. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -83,37 +84,45 @@ struct source {
     size_t cap;
     uint64_t bytes;
     int64_t now_ns;
+    char *pods[PODS];
+    unsigned pod_n;
 };
 
-static str next_line(struct source *s, struct arena *a, unsigned pod) {
-    if (!s->file) return log_line(a, pod);
+/* The next message and the pod it is of. */
+static str next_line(struct source *s, struct arena *a, unsigned *pod) {
+    if (!s->file) return log_line(a, *pod);
     ssize_t n = getline(&s->line, &s->cap, s->file);
     if (n <= 0) {
         rewind(s->file);
         n = getline(&s->line, &s->cap, s->file);
     }
-    return arena_str(a, str_n(s->line, n > 1 ? (size_t)n - 1 : 0));
+    str line = str_n(s->line, n > 1 ? (size_t)n - 1 : 0);
+    str name;
+    if (!str_cut(&line, '\t', &name)) return STR("");
+    for (*pod = 0; *pod < s->pod_n && !str_eq_c(name, s->pods[*pod]); ++*pod) continue;
+    if (*pod == s->pod_n && s->pod_n < PODS) s->pods[s->pod_n++] = strndup(name.p, name.n);
+    return arena_str(a, line);
 }
 
 /* A tailer's batch: some lines of each of a few files. */
 static struct event_batch *log_batch(struct source *s) {
     struct event_batch *b = event_batch_new(EVENT_LOG, 256 << 10);
-    b->stream_n = 6;
+    b->stream_n = PODS;
     b->streams = arena_zalloc(b->arena, b->stream_n * sizeof *b->streams);
     b->events = arena_zalloc(b->arena, BATCH * sizeof *b->events);
     b->event_n = BATCH;
-    unsigned pods[6];
-    for (unsigned i = 0; i < 6; i++) {
-        pods[i] = (below(7) * 6 + i) % PODS;
-        b->streams[i].attrs = pod_attrs(b->arena, pods[i], &b->streams[i].attr_n);
+    for (unsigned i = 0; i < PODS; i++) {
+        b->streams[i].attrs = pod_attrs(b->arena, i, &b->streams[i].attr_n);
         b->streams[i].service = b->streams[i].attrs[0].value.s;
     }
+    unsigned first = below(PODS - 6);
     for (size_t i = 0; i < BATCH; i++) {
         struct event *ev = &b->events[i];
-        ev->stream = below(6);
+        unsigned pod = first + below(6);
+        ev->body = below(1000000) ? next_line(s, b->arena, &pod) : STR("needle0451 found in the haystack");
+        ev->stream = MIN(pod, (unsigned)PODS - 1);
         ev->time_ns = s->now_ns += 1000 + (int64_t)below(40000);
         ev->observed_ns = ev->time_ns + 2000000;
-        ev->body = below(1000000) ? next_line(s, b->arena, pods[ev->stream]) : STR("needle0451 found in the haystack");
         ev->severity = below(20) ? 9 : 17;
         s->bytes += ev->body.n;
     }

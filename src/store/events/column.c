@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/map.h"
 #include "codec/varint.h"
+#include "store/events/template.h"
 
 enum { PACKED_HEADER = 24, ENTRY_HEADER = 8, ID_BYTES = 16 };
 
@@ -97,6 +98,7 @@ bool strings_open(enum encoding enc, str section, size_t n, struct arena *a, str
     if (enc == ENC_PLAIN) ok = plain_open(&r, n, &c);
     if (enc == ENC_LENGTHS) ok = lengths_open(&r, n, a, &c);
     if (enc == ENC_DICT) ok = dict_open(&r, n, &c);
+    if (enc == ENC_TEMPLATES) ok = templates_open(section, n, a, &c);
     if (ok) *out = c;
     return ok;
 }
@@ -230,6 +232,7 @@ enum encoding ints_put(struct buf *b, const int64_t *v, size_t n, bool small) {
 }
 
 enum encoding strings_put(struct buf *b, const uint32_t *ends, size_t n, str bytes, bool small) {
+    if (small && templates_put(b, ends, n, bytes.p)) return ENC_TEMPLATES;
     if (small) {
         for (size_t i = 0; i < n; i++) put_varint(b, ends[i] - (i ? ends[i - 1] : 0));
     } else {

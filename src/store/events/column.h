@@ -20,7 +20,7 @@
 #include "base/vec.h"
 #include "model/event.h"
 
-enum encoding { ENC_PACKED = 1, ENC_DELTA, ENC_PLAIN, ENC_LENGTHS, ENC_DICT, ENC_RUNS, ENC_IDS, ENC_TEXT };
+enum encoding { ENC_PACKED = 1, ENC_DELTA, ENC_PLAIN, ENC_LENGTHS, ENC_DICT, ENC_RUNS, ENC_IDS, ENC_TEXT, ENC_TEMPLATES };
 
 struct ints {
     const void *items;

@@ -7,8 +7,8 @@
 #include "store/events/evdb.h"
 
 enum {
-    MERGE_N = 8,                 /* parts of one size become one */
-    MERGE_ROWS_BYTES = 64 << 20, /* raw bytes up to which rows are sorted anew; above, blocks are copied as they are */
+    MERGE_N = 4,                 /* parts of one size become one */
+    MERGE_ROWS_BYTES = 96 << 20, /* raw bytes up to which rows are sorted anew; above, blocks are copied as they are */
     MERGE_TIERS = 4,
     RETRY_MS = 5000,
     NAME_MAX_BYTES = 64,

@@ -9,7 +9,7 @@
 #include "unit/store/events/sample.h"
 
 static const char *const golden[EVENT_KIND_N] = {"test/golden/events/log-v1.part", "test/golden/events/span-v1.part"};
-enum { GOLDEN_N = 40 };
+enum { GOLDEN_N = 100 };
 
 static struct event golden_event(struct arena *a, enum event_kind kind, int i) {
     struct event ev = {.kind = kind, .time_ns = SAMPLE_T0 + i * NS_PER_MS, .body = arena_printf(a, "message %d of the golden file", i)};
