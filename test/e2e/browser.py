@@ -149,7 +149,7 @@ class Page:
     def press(self, *keys):
         for key in keys:
             text = '\r' if key == 'Enter' else key if len(key) == 1 else ''
-            common = {'key': key, 'windowsVirtualKeyCode': KEYS.get(key, ord(key.upper()[0]) if len(key) == 1 else 0)}
+            common = {'key': key, 'windowsVirtualKeyCode': KEYS.get(key, ord(key.upper()) if key.isalnum() and len(key) == 1 else 0)}
             self.call('Input.dispatchKeyEvent', {'type': 'keyDown', 'text': text, **common})
             self.call('Input.dispatchKeyEvent', {'type': 'keyUp', **common})
 

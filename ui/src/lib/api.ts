@@ -74,9 +74,9 @@ export interface RangeResult {
   notes: string[];
 }
 
-export async function queryRange(query: string, a: number, z: number, step: number, signal: AbortSignal): Promise<RangeResult> {
-  const start = Math.ceil(a / 1e3 / step) * step;
-  const r = await prom<{ result: Series[] }>('query_range', { query, start, end: Math.max(start, z / 1e3), step }, signal);
+/** From start to end by step, all in s. */
+export async function queryGrid(query: string, start: number, end: number, step: number, signal: AbortSignal): Promise<RangeResult> {
+  const r = await prom<{ result: Series[] }>('query_range', { query, start, end, step }, signal);
   return { series: r.data.result, notes: [...(r.warnings ?? []), ...(r.infos ?? [])] };
 }
 

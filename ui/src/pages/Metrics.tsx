@@ -1,6 +1,6 @@
 // Metrics: what there is on the left, queries and their lines on the right.
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { labelValues, metadata, queryInstant, queryRange, type Instant, type Labels } from '../lib/api';
+import { labelValues, metadata, queryGrid, queryInstant, type Instant, type Labels } from '../lib/api';
 import { lineColor } from '../lib/color';
 import { dur, num, unitOf } from '../lib/fmt';
 import { T } from '../lib/i18n';
@@ -122,7 +122,7 @@ async function ask(queries: string[], a: number, z: number, step: number, signal
   const began = performance.now();
   const start = Math.ceil(a / 1e3 / step) * step;
   const end = Math.max(start, z / 1e3);
-  const results = await Promise.allSettled(queries.map((q) => (q ? queryRange(q, a, z, step, signal) : null)));
+  const results = await Promise.allSettled(queries.map((q) => (q ? queryGrid(q, start, end, step, signal) : null)));
   const out: Answer = { lines: [], x: toGrid([], start, end, step, '').x, errors: [], notes: [], total: 0, ms: 0 };
   results.forEach((r, i) => {
     out.errors.push(r.status === 'rejected' ? (r.reason as Error) : null);

@@ -1,5 +1,5 @@
 // Overview: services as their traces show them, machines, and what the logs complain about.
-import { logFilter, queryRange, searchLogs, serviceRows, strip, type ServiceRow } from '../lib/api';
+import { logFilter, queryGrid, searchLogs, serviceRows, strip, type ServiceRow } from '../lib/api';
 import { serviceColor, SEVERITIES, SEVERITY_VAR } from '../lib/color';
 import { bytes, count, dur, num, pct } from '../lib/fmt';
 import { T } from '../lib/i18n';
@@ -184,17 +184,20 @@ const COLUMNS: [name: string, query: string][] = [
   ['net', `sum by (instance) (rate(node_network_receive_bytes_total{device!="lo"}${RATE}) + rate(node_network_transmit_bytes_total{device!="lo"}${RATE}))`],
 ];
 
+const finite = (text: string): number | null => (Number.isFinite(Number(text)) ? Number(text) : null);
+
 async function readMachines(a: number, z: number, step: number, signal: AbortSignal): Promise<Machine[]> {
-  const answers = await Promise.all(COLUMNS.map(([, q]) => queryRange(q, a, z, step, signal)));
-  const start = Math.ceil(a / 1e3 / step) * step;
-  const n = Math.max(1, Math.floor((z / 1e3 - start) / step) + 1);
+  // The last point is now, not the last round step: it is what the row says in numbers.
+  const n = Math.floor((z - a) / 1e3 / step) + 1;
+  const start = Math.floor(z / 1e3) - (n - 1) * step;
+  const answers = await Promise.all(COLUMNS.map(([, q]) => queryGrid(q, start, start + (n - 1) * step, step, signal)));
   const machines = new Map<string, Machine>();
   answers.forEach(({ series }, c) => {
     for (const s of series) {
       const instance = s.metric.instance ?? '';
       const m = machines.get(instance) ?? { instance };
       const v: (number | null)[] = new Array(n).fill(null);
-      for (const [t, text] of s.values) v[Math.round((t - start) / step)] = Number.isFinite(Number(text)) ? Number(text) : null;
+      for (const [t, text] of s.values) v[Math.round((t - start) / step)] = finite(text);
       m[COLUMNS[c][0]] = v;
       machines.set(instance, m);
     }
@@ -207,7 +210,7 @@ const lastOf = (v: unknown): number | null => (Array.isArray(v) ? ((v as (number
 function Machines() {
   const w = win.value;
   const step = Math.max(5, stepFor(w, POINTS));
-  const { value, error } = useData(`${Math.floor(w.a / step / 1e3)} ${Math.floor(w.z / step / 1e3)} ${step}`, (s) => readMachines(w.a, w.z, step, s));
+  const { value, error } = useData(`${w.a} ${w.z}`, (s) => readMachines(w.a, w.z, step, s));
   return (
     <section class="card">
       <h2>

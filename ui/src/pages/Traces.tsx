@@ -9,7 +9,7 @@ import { useData, utc, win } from '../lib/live';
 import { clock, parseDuration, tickLabel, ticks, type Window } from '../lib/time';
 import { parseTags, summarise, type Found } from '../lib/traces';
 import { go, href, loc, param } from '../lib/url';
-import { dragHandlers, useCanvas, type Drag } from '../ui/canvas';
+import { useDrag, useCanvas, type Drag } from '../ui/canvas';
 import { Failure, origin, Teach } from '../ui/parts';
 import { VList } from '../ui/VList';
 import { TraceView } from './TraceView';
@@ -208,7 +208,7 @@ function Scatter({ rows, window: w }: { rows: Found[]; window: Window }) {
     const tall = d.y1 - d.y0 > 8;
     go(href(null, { from: time(d.x0), to: time(d.x1), ...(tall ? { min: text(ms(d.y1)), max: text(ms(d.y0)) } : {}) }));
   };
-  const handlers = dragHandlers(setDrag, zoom, (px, py) => {
+  const handlers = useDrag(setDrag, zoom, (px, py) => {
     const r = nearest(px, py);
     if (r) go(href('/traces/' + r.id));
   });

@@ -7,7 +7,7 @@ import { T } from '../lib/i18n';
 import { utc } from '../lib/live';
 import { clock, tickLabel, ticks, type Window } from '../lib/time';
 import { go, href } from '../lib/url';
-import { dragHandlers, useCanvas, type Drag } from './canvas';
+import { useDrag, useCanvas, type Drag } from './canvas';
 import { drawChoice } from './Strip';
 
 interface HistogramProps {
@@ -47,7 +47,7 @@ export function Histogram({ data, window: w, class: cls = 'hist' }: HistogramPro
     [data, w, drag, utc.value],
   );
   const timeAt = (px: number) => Math.round(w.a + (px / ref.current!.clientWidth) * (w.z - w.a));
-  const handlers = dragHandlers(setDrag, (d) => go(href(null, { from: timeAt(d.x0), to: timeAt(d.x1) })));
+  const handlers = useDrag(setDrag, (d) => go(href(null, { from: timeAt(d.x0), to: timeAt(d.x1) })));
   const hint = (e: PointerEvent) => {
     handlers.onPointerMove(e);
     const i = data ? Math.floor((timeAt(e.offsetX) - data.from) / data.step) : -1;

@@ -7,7 +7,7 @@ import { T } from '../lib/i18n';
 import { useData, utc, win } from '../lib/live';
 import { tickLabel, ticks, type Window } from '../lib/time';
 import { go, href, param } from '../lib/url';
-import { dragHandlers, useCanvas, type Drag } from './canvas';
+import { useDrag, useCanvas, type Drag } from './canvas';
 
 const BUCKETS = 200;
 const SPANS = [36e5, 6 * 36e5, 864e5, 7 * 864e5, 30 * 864e5];
@@ -54,7 +54,7 @@ export function Strip() {
   );
 
   const timeAt = (px: number) => Math.round(shown.a + (px / ref.current!.clientWidth) * (shown.z - shown.a));
-  const handlers = dragHandlers(
+  const handlers = useDrag(
     setDrag,
     (d) => go(href(null, { from: timeAt(d.x0), to: timeAt(d.x1) })),
     () => !w.relative && go(href(null, { from: lastRelative, to: null })),

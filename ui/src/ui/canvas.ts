@@ -35,30 +35,31 @@ export interface Drag {
 }
 
 /** Pointer handlers: onMove while dragging (null at its end), onDone with the dragged box, onClick when it was none. */
-export function dragHandlers(onMove: (d: Drag | null) => void, onDone: (d: Drag) => void, onClick?: (x: number, y: number) => void) {
-  let drag: Drag | null = null;
+export function useDrag(onMove: (d: Drag | null) => void, onDone: (d: Drag) => void, onClick?: (x: number, y: number) => void) {
+  const drag = useRef<Drag | null>(null);
+  const end = () => {
+    drag.current = null;
+    onMove(null);
+  };
   return {
     onPointerDown(e: PointerEvent) {
       if (e.button) return;
       (e.currentTarget as Element).setPointerCapture(e.pointerId);
-      drag = { x0: e.offsetX, x1: e.offsetX, y0: e.offsetY, y1: e.offsetY };
+      drag.current = { x0: e.offsetX, x1: e.offsetX, y0: e.offsetY, y1: e.offsetY };
     },
     onPointerMove(e: PointerEvent) {
-      if (!drag) return;
-      drag = { ...drag, x1: e.offsetX, y1: e.offsetY };
-      onMove(drag);
+      if (!drag.current) return;
+      drag.current = { ...drag.current, x1: e.offsetX, y1: e.offsetY };
+      onMove(drag.current);
     },
     onPointerUp(e: PointerEvent) {
-      if (!drag) return;
-      const d = { x0: Math.min(drag.x0, e.offsetX), x1: Math.max(drag.x0, e.offsetX), y0: Math.min(drag.y0, e.offsetY), y1: Math.max(drag.y0, e.offsetY) };
-      drag = null;
-      onMove(null);
+      if (!drag.current) return;
+      const { x0, y0 } = drag.current;
+      end();
+      const d = { x0: Math.min(x0, e.offsetX), x1: Math.max(x0, e.offsetX), y0: Math.min(y0, e.offsetY), y1: Math.max(y0, e.offsetY) };
       if (d.x1 - d.x0 > 4) onDone(d);
       else onClick?.(e.offsetX, e.offsetY);
     },
-    onPointerCancel() {
-      drag = null;
-      onMove(null);
-    },
+    onPointerCancel: end,
   };
 }
