@@ -34,18 +34,12 @@ struct compaction {
 
 /* --- in the pool */
 
-static struct labels side_labels(const struct index *x, const struct entry *en, struct arena *a) {
-    struct label *l = arena_new_n(a, struct label, en->n);
-    for (uint32_t k = 0; k < en->n; k++) l[k] = (struct label){x->strings.s.p[en->l[k].name], x->strings.s.p[en->l[k].value]};
-    return (struct labels){l, en->n};
-}
-
 /* Target and shape of the input's next row; false: at its end. */
 static bool peek(const struct input *in, struct arena *a, struct labels *target, struct labels *shape) {
     if (in->row >= in->x->x.rows.n) return false;
     struct row_ids ids = in->x->x.rows.p[in->row];
-    *target = side_labels(&in->x->x, index_target(&in->x->x, ids.target), a);
-    *shape = side_labels(&in->x->x, index_shape(&in->x->x, ids.shape), a);
+    *target = entry_labels(&in->x->x, index_target(&in->x->x, ids.target), a);
+    *shape = entry_labels(&in->x->x, index_shape(&in->x->x, ids.shape), a);
     return true;
 }
 

@@ -68,6 +68,8 @@ void db_remove_part(struct tsdb *db, size_t at, bool unlink_file);
 /* A new epoch of the log: everything is defined anew. */
 void db_new_epoch(struct tsdb *db);
 void db_log_metas(struct tsdb *db);
+/* Forgets what has had no samples for long: labels of pods that are gone must not stay in memory. */
+void db_forget_idle(struct tsdb *db);
 
 /* Freezes the head (unless it is) and turns it into a part: in the pool, or before returning when there is none. */
 void seal_start(struct tsdb *db, bool inline_now);

@@ -346,3 +346,65 @@ struct row_bytes frozen_row(const struct frozen *f, uint32_t row, uint32_t targe
     const struct frozen_row *r = &f->rows[row];
     return (struct row_bytes){str_n(r->p, r->n_bytes), r->own ? &f->own_clocks[r->own] : &f->clocks[target], r->n};
 }
+
+/* --- forgetting */
+
+static bool is_idle(const struct series *s, int64_t keep_from_ms) {
+    return s->cells.n == 0 && s->last_ms < keep_from_ms;
+}
+
+/* Series, clock and own clock move to the new head; the old one is left with nothing of them. */
+static uint32_t move_series(struct head *to, struct head *from, uint32_t row, struct arena *a) {
+    struct row_ids ids = from->index.rows.p[row];
+    struct labels target = entry_labels(&from->index, index_target(&from->index, ids.target), a);
+    struct labels shape = entry_labels(&from->index, index_shape(&from->index, ids.shape), a);
+    uint32_t new = head_new_series(to, target, shape);
+    struct clock *clock = &to->clocks.p[to->index.rows.p[new].target];
+    if (clock->n == 0) {
+        *clock = from->clocks.p[ids.target];
+        from->clocks.p[ids.target] = (struct clock){0};
+    }
+    struct series *s = &to->series.p[new];
+    *s = from->series.p[row];
+    from->series.p[row].cells = (struct cells){0};
+    if (s->own) {
+        struct own own = from->owns.p[s->own];
+        from->owns.p[s->own] = (struct own){0};
+        s->own = (uint32_t)to->owns.n & 0xfffffff;
+        *vec_add(&to->owns) = own;
+    }
+    if (s->keyed) idset_put(&to->by_key, to, key_of, new);
+    return new;
+}
+
+uint32_t *head_forget_idle(struct head *h, int64_t keep_from_ms) {
+    assert(!h->frozen);
+    size_t idle = 0;
+    for (size_t i = 0; i < h->series.n; i++) idle += is_idle(&h->series.p[i], keep_from_ms);
+    if (idle < FORGET_MIN || idle * 2 < h->series.n) return NULL;
+    uint32_t *moved = mem_alloc(h->series.n * sizeof *moved);
+    struct head fresh;
+    head_init(&fresh);
+    AUTO(arena_free) struct arena *a = arena_new(4096);
+    for (uint32_t i = 0; i < h->series.n; i++) {
+        arena_reset(a);
+        moved[i] = is_idle(&h->series.p[i], keep_from_ms) ? ID_NONE : move_series(&fresh, h, i, a);
+    }
+    for (uint32_t i = 0; i < fresh.series.n; i++) {
+        uint32_t *follows = &fresh.series.p[i].follows;
+        if (*follows != ID_NONE) *follows = moved[*follows];
+    }
+    for (size_t i = 0; i < h->more_keys.cap; i++) {
+        struct map_slot slot = h->more_keys.slots[i];
+        if (slot.value == 0 || slot.value == MAP_GONE || moved[slot.value - 1] == ID_NONE) continue;
+        map_put(&fresh.more_keys, slot.hash, (uint64_t)moved[slot.value - 1] + 1);
+    }
+    fresh.samples = h->samples;
+    fresh.bytes = h->bytes;
+    fresh.min_ms = h->min_ms;
+    fresh.max_ms = h->max_ms;
+    fresh.newest_ms = h->newest_ms;
+    head_done(h);
+    *h = fresh;
+    return moved;
+}

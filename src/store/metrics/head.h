@@ -33,6 +33,7 @@ struct series {
     uint32_t defined : 1;   /* in this epoch of the log */
     uint32_t absolute : 1;  /* the log's next cell must not depend on earlier ones */
 };
+enum { FORGET_MIN = 1000 };
 #define NO_TIME INT64_MIN
 /* Timestamps beyond are refused, so that differences never overflow: 285,000 years. */
 #define TIME_MAX_MS (INT64_C(1) << 53)
@@ -99,6 +100,10 @@ bool head_overlaps(const struct head *h, int64_t from_ms, int64_t to_ms);
 /* Freezes all rows; the head must not have frozen rows. NULL when there was nothing. */
 struct frozen *head_freeze(struct head *h);
 void head_drop_frozen(struct head *h);
+
+/* Forgets series without samples in memory whose newest is older than keep_from_ms, when they are more than half and enough to care; nothing may be
+ * frozen. NULL: nothing was done; else the new row of each old one (ID_NONE: gone), to be freed. Row, target and shape numbers change. */
+uint32_t *head_forget_idle(struct head *h, int64_t keep_from_ms);
 
 /* The encoded samples of a row and the clock under them. */
 struct row_bytes {

@@ -23,11 +23,17 @@ uint32_t strtab_put(struct strtab *t, str s) {
     if (id != ID_NONE) return id;
     assert(t->s.n < ID_NONE);
     id = (uint32_t)t->s.n;
-    char *copy = arena_alloc(t->bytes, s.n);
+    char *copy = arena_alloc(t->bytes->arena, s.n);
     memcpy(copy, s.p, s.n);
     vec_push(&t->s, str_n(copy, s.n));
     map_put(&t->by_hash, hash, id + 1);
     return id;
+}
+
+void string_bytes_unref(struct string_bytes *b) {
+    if (!b || --b->refs > 0) return;
+    arena_free(b->arena);
+    free(b);
 }
 
 static void side_init(struct side *s) {
@@ -36,7 +42,8 @@ static void side_init(struct side *s) {
 
 void index_init(struct index *x, bool with_postings) {
     *x = (struct index){.with_postings = with_postings};
-    x->strings.bytes = arena_new(16 << 10);
+    x->strings.bytes = mem_zalloc(sizeof *x->strings.bytes);
+    *x->strings.bytes = (struct string_bytes){arena_new(16 << 10), 1};
     vec_push(&x->strings.s, STR(""));
     side_init(&x->targets);
     side_init(&x->shapes);
@@ -61,7 +68,7 @@ void index_done(struct index *x) {
     vec_done(&x->scratch);
     vec_done(&x->strings.s);
     map_done(&x->strings.by_hash);
-    arena_free(x->strings.bytes);
+    string_bytes_unref(x->strings.bytes);
     *x = (struct index){0};
 }
 
@@ -175,6 +182,12 @@ uint32_t index_add_row(struct index *x, uint32_t target, uint32_t shape) {
     return row;
 }
 
+struct labels entry_labels(const struct index *x, const struct entry *e, struct arena *a) {
+    struct label *l = arena_new_n(a, struct label, e->n);
+    for (uint32_t i = 0; i < e->n; i++) l[i] = (struct label){x->strings.s.p[e->l[i].name], x->strings.s.p[e->l[i].value]};
+    return (struct labels){l, e->n};
+}
+
 struct labels index_labels(const struct index *x, uint32_t target, uint32_t shape, struct arena *a) {
     const struct entry *t = index_target(x, target);
     const struct entry *s = index_shape(x, shape);
@@ -192,7 +205,7 @@ struct labels index_labels(const struct index *x, uint32_t target, uint32_t shap
 }
 
 size_t index_bytes(const struct index *x) {
-    size_t n = x->rows.cap * sizeof *x->rows.p + arena_used_bytes(x->strings.bytes) + x->strings.s.cap * sizeof(str) +
+    size_t n = x->rows.cap * sizeof *x->rows.p + arena_used_bytes(x->strings.bytes->arena) + x->strings.s.cap * sizeof(str) +
                x->strings.by_hash.cap * sizeof(struct map_slot);
     const struct side *sides[] = {&x->targets, &x->shapes};
     for (size_t i = 0; i < ARRAY_N(sides); i++) {

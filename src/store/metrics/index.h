@@ -14,8 +14,12 @@
 
 enum { MATCHERS_MAX = 63, ID_NONE = UINT32_MAX };
 
+struct string_bytes { /* where strings lie; selections of the head hold a reference: loop thread */
+    struct arena *arena;
+    unsigned refs;
+};
 struct strtab { /* strings by number; 0 is "" */
-    struct arena *bytes;
+    struct string_bytes *bytes;
     VEC(str) s;
     struct map by_hash;
 };
@@ -59,6 +63,7 @@ struct index {
 
 void index_init(struct index *x, bool with_postings);
 void index_done(struct index *x);
+void string_bytes_unref(struct string_bytes *b); /* NULL is fine */
 uint32_t strtab_put(struct strtab *t, str s);
 uint32_t strtab_find(const struct strtab *t, str s); /* ID_NONE: unknown */
 
@@ -79,6 +84,7 @@ static inline const struct entry *index_target(const struct index *x, uint32_t i
 static inline const struct entry *index_shape(const struct index *x, uint32_t id) {
     return &x->shapes.e.p[id];
 }
+struct labels entry_labels(const struct index *x, const struct entry *e, struct arena *a); /* the array is the arena's */
 /* Labels of a series, target and shape merged in order; the array is the arena's, the strings are the index'. */
 struct labels index_labels(const struct index *x, uint32_t target, uint32_t shape, struct arena *a);
 static inline uint64_t index_hash(const struct index *x, uint32_t target, uint32_t shape) {

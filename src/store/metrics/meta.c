@@ -77,7 +77,7 @@ bool tsdb_exemplars(struct tsdb *db, const struct matcher *m, size_t n, int64_t 
     size_t count = 0;
     for (size_t i = 0; i < kept; i++) {
         const struct kept_exemplar *k = &db->exemplars[i];
-        if (!wanted[k->row] || k->t_ms < from_ms || k->t_ms > to_ms) continue;
+        if (k->row == ID_NONE || !wanted[k->row] || k->t_ms < from_ms || k->t_ms > to_ms) continue;
         struct row_ids ids = x->rows.p[k->row];
         struct labels series = labels_copy(a, index_labels(x, ids.target, ids.shape, a));
         list[count++] = (struct series_exemplar){series, {labels_copy(a, k->labels), k->v, k->t_ms}};

@@ -153,6 +153,7 @@ static void seal_done(struct job *j) {
         db->stats.sealed++;
         db->log_position = MAX(db->log_position, s->meta.log_position);
         if (db->wal) wal_checkpoint(db->wal, WAL_METRICS, db->log_position);
+        db_forget_idle(db);
     } else {
         db_damage(db, &s->err);
     }

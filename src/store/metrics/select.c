@@ -57,10 +57,11 @@ struct tsdb_selection {
         struct part_use *p;
         size_t n, cap;
     } parts;
-    struct tsdb *db;          /* loop thread only */
-    struct read_cache *cache; /* the reading thread's */
-    struct map by_hash;       /* while building */
-    struct map by_clock;      /* while building: address of a clock -> its copy */
+    struct tsdb *db;              /* loop thread only */
+    struct string_bytes *strings; /* of the head's labels; held */
+    struct read_cache *cache;     /* the reading thread's */
+    struct map by_hash;           /* while building */
+    struct map by_clock;          /* while building: address of a clock -> its copy */
 };
 
 static struct selected *selected_of(struct tsdb_selection *s, const struct index *x, const struct match *m) {
@@ -184,6 +185,8 @@ bool tsdb_select(struct tsdb *db, const struct matcher *m, size_t n, int64_t fro
     s->arena = a;
     s->max_bytes = READ_BYTES_MAX;
     s->db = db;
+    s->strings = db->head.index.strings.bytes;
+    s->strings->refs++;
     s->cache = arena_one(a, struct read_cache);
     bool ok = select_parts(db, m, n, from_ms, to_ms, s, e) && select_head(db, m, n, from_ms, to_ms, s, e);
     map_done(&s->by_hash);
@@ -206,6 +209,7 @@ void tsdb_selection_free(struct tsdb_selection *s) {
         tsdb_part_unref(s->parts.p[i].part);
     }
     for (uint64_t i = 0; i < s->cache->damaged; i++) db_damage(s->db, &s->cache->damage);
+    string_bytes_unref(s->strings);
     map_done(&s->cache->clocks);
     buf_done(&s->cache->raw);
     arena_free(s->cache->arena);

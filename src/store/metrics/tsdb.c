@@ -159,6 +159,43 @@ void db_log_metas(struct tsdb *db) {
     (void)ok;
 }
 
+static void forget_sources(struct tsdb *db, const uint32_t *moved) {
+    struct arena *bytes = arena_new(4096);
+    map_done(&db->by_source);
+    size_t n = 0;
+    for (size_t i = 0; i < db->sources.n; i++) {
+        struct source s = db->sources.p[i];
+        uint32_t first = s.first == ID_NONE ? ID_NONE : moved[s.first];
+        size_t present = 0;
+        for (size_t k = 0; k < s.present.n; k++)
+            if (moved[s.present.p[k]] != ID_NONE) s.present.p[present++] = moved[s.present.p[k]];
+        s.present.n = present;
+        if (first == ID_NONE && present == 0) {
+            vec_done(&s.present);
+            continue;
+        }
+        s.first = first;
+        s.labels = labels_copy(bytes, s.labels);
+        db->sources.p[n++] = s;
+        map_put(&db->by_source, s.hash, n);
+    }
+    db->sources.n = n;
+    arena_free(db->source_bytes);
+    db->source_bytes = bytes;
+}
+
+void db_forget_idle(struct tsdb *db) {
+    if (db->reader) return; /* replaying: it knows rows by number */
+    uint32_t *moved = head_forget_idle(&db->head, db->head.newest_ms - 2 * db->o.seal_age_ms);
+    if (!moved) return;
+    forget_sources(db, moved);
+    size_t kept = db->exemplars ? MIN(db->exemplar_n, (size_t)EXEMPLARS_MAX) : 0;
+    for (size_t i = 0; i < kept; i++)
+        if (db->exemplars[i].row != ID_NONE) db->exemplars[i].row = moved[db->exemplars[i].row];
+    free(moved);
+    db_new_epoch(db);
+}
+
 void tsdb_attach_wal(struct tsdb *db, struct wal *w) {
     assert_loop_thread();
     journal_reader_free(TAKE(db->reader));

@@ -234,6 +234,36 @@ static void series_with_the_same_labels_from_two_sources_survive_a_replay(void *
     disk_remove(&d);
 }
 
+static void forgets_series_that_ended_long_ago(void **state) {
+    (void)state;
+    struct disk d;
+    disk_make(&d);
+    d.options.seal_age_ms = 60000;
+    disk_open(&d);
+    for (int i = 0; i < 3000; i++) {
+        char key[40];
+        snprintf(key, sizeof key, "__name__=gone,i=%d", i);
+        help_push(d.db, "job=x", key, 1000, i);
+    }
+    help_push(d.db, "job=y", "__name__=stays", 1000, 1);
+    struct tsdb_selection *held = help_select(d.db, "i", "17");
+    int64_t now = disk_seal(&d, 1);
+    help_push(d.db, "job=y", "__name__=stays", 1000000, 2);
+    now = disk_seal(&d, now);
+    assert_int_equal(disk_stats(&d).series, 1);
+    AUTO(arena_free) struct arena *a = arena_new(4096);
+    assert_true(str_eq_c(labels_get(tsdb_selection_labels(held, 0), STR("i")), "17")); /* what a query holds stays */
+    tsdb_selection_free(held);
+    help_check(d.db, "i", "17", "1000:17");
+    help_push(d.db, "job=y", "__name__=stays", 1001000, 3);
+    help_push(d.db, "job=x", "__name__=gone,i=17", 1001000, 18);
+    disk_reopen(&d);
+    help_check(d.db, "__name__", "stays", "1000:1 1000000:2 1001000:3");
+    help_check(d.db, "i", "17", "1000:17 1001000:18");
+    disk_close(&d);
+    disk_remove(&d);
+}
+
 /* Each frame of the log damaged in turn: what remains is right, and only that source loses anything. */
 static void a_damaged_log_frame_never_makes_a_wrong_value(void **state) {
     (void)state;
@@ -357,6 +387,7 @@ int main(void) {
         cmocka_unit_test(replays_everything_a_series_can_hold),
         cmocka_unit_test(seals_while_replaying_more_than_memory_allows),
         cmocka_unit_test(series_with_the_same_labels_from_two_sources_survive_a_replay),
+        cmocka_unit_test(forgets_series_that_ended_long_ago),
         cmocka_unit_test(a_damaged_log_frame_never_makes_a_wrong_value),
         cmocka_unit_test(a_damaged_part_never_gives_a_wrong_value),
     };
