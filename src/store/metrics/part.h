@@ -2,7 +2,7 @@
  *
  * `%016x.part`, little-endian, named by its sequence number:
  *
- *   0   8   magic "BNMPART1"                 8   8   version (1)
+ *   0   8   magic "NBPPART1"                 8   8   version (1)
  *   16  ..  frames: u64 xxh64 of the rest, u32 stored bytes, u32 raw bytes, one zstd frame
  *           of rows:   per row varint length; then the rows (rowcode.h), about 64 of neighbouring series
  *           of clocks: clocks (rowcode.h) back to back
