@@ -24,12 +24,12 @@ static int free_arena(void **state) {
     return 0;
 }
 
-#define READ(...) read_args((char *[]){"serve", __VA_ARGS__, NULL})
-static bool read_args(char **argv) {
+#define READ(...) read_args((const char *[]){"serve", __VA_ARGS__, NULL})
+static bool read_args(const char **argv) {
     int argc = 0;
     enum options_action action;
     while (argv[argc]) argc++;
-    return options_read(argc, argv, arena, &options, &action, &err);
+    return options_read(argc, (char **)argv, arena, &options, &action, &err);
 }
 
 static char *yaml_file(const char *text) {
