@@ -37,7 +37,7 @@ static void add(struct run *r, bool warning, uint32_t at, str text) {
     buf_done(&b);
 }
 
-static void add_v(struct run *r, bool warning, uint32_t at, const char *fmt, va_list ap) {
+PRINTF_LIKE(4, 0) static void add_v(struct run *r, bool warning, uint32_t at, const char *fmt, va_list ap) {
     char text[400];
     vsnprintf(text, sizeof text, fmt, ap);
     add(r, warning, at, str_c(text));

@@ -24,7 +24,7 @@ struct parser {
 static struct node *parse_expr(struct parser *p, int min_level);
 static struct node *parse_duration(struct parser *p, int min_level);
 
-static void verror_at(str query, uint32_t at, struct err *e, const char *fmt, va_list ap) {
+PRINTF_LIKE(4, 0) static void verror_at(str query, uint32_t at, struct err *e, const char *fmt, va_list ap) {
     char text[sizeof e->msg];
     vsnprintf(text, sizeof text, fmt, ap);
     struct buf where = {0};

@@ -69,8 +69,8 @@ static bool pin(struct node *n, int64_t at_ms) {
         return !node_is_time_bound(n->sub.expr);
     case NODE_PAREN: return pin(n->paren.expr, at_ms);
     case NODE_UNARY: return pin(n->unary.expr, at_ms);
-    case NODE_BINARY: return pin(n->binary.lhs, at_ms) & pin(n->binary.rhs, at_ms);
-    case NODE_AGGREGATE: return pin(n->agg.expr, at_ms) & (!n->agg.param || pin(n->agg.param, at_ms));
+    case NODE_BINARY: return pin(n->binary.lhs, at_ms) && pin(n->binary.rhs, at_ms);
+    case NODE_AGGREGATE: return pin(n->agg.expr, at_ms) && (!n->agg.param || pin(n->agg.param, at_ms));
     case NODE_CALL: {
         bool ok = !(n->call.fn->flags & FN_TIME_BOUND);
         for (size_t i = 0; i < n->call.arg_n; i++) {

@@ -21,6 +21,7 @@ static bool print_of(str text, struct arena *a, struct buf *printed) {
     return ok;
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     str text = str_n(data, size);
     struct arena *a = arena_new(16 << 10);
