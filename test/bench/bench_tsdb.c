@@ -173,7 +173,7 @@ static void seal(void) {
     tsdb_tick(db, now + 7 * 24 * 3600 * MS_PER_S);
     struct tsdb_stats st;
     tsdb_stats(db, &st);
-    if (st.first_damage.code != ERR_NONE) die(&st.first_damage);
+    if (st.seal_err.code != ERR_NONE) die(&st.seal_err);
     printf("seal: %.2f cpu-s; %llu parts, %llu samples, %llu bytes: %.3f B/sample\n", cpu_s() - from, (unsigned long long)st.parts,
            (unsigned long long)st.part_samples, (unsigned long long)st.part_bytes, (double)st.part_bytes / (double)st.part_samples);
 }

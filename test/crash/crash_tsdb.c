@@ -113,6 +113,7 @@ static void takes_nothing_on_a_full_disk_and_all_again_after(void **state) {
     struct tsdb_stats st = disk_stats(&d);
     assert_true(st.received == st.stored + st.rejected + st.dropped);
     assert_int_equal(st.dropped, 10 * SERIES);
+    assert_true(st.seal_failures > 0 && st.seal_err.code == ERR_NONE); /* failed, and healed */
     disk_close(&d);
     verify(d.dir, &run);
     vfs_faulty_free(d.vfs);

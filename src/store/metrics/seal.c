@@ -151,11 +151,13 @@ static void seal_done(struct job *j) {
         if (s->part) db_insert_part(db, s->part);
         head_drop_frozen(&db->head);
         db->stats.sealed++;
+        db->stats.seal_err = (struct err){0};
         db->log_position = MAX(db->log_position, s->meta.log_position);
         if (db->wal) wal_checkpoint(db->wal, WAL_METRICS, db->log_position);
         db_forget_idle(db);
     } else {
-        db_damage(db, &s->err);
+        db->stats.seal_failures++;
+        db->stats.seal_err = s->err;
     }
     arena_free(s->arena);
 }

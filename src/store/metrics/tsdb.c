@@ -10,7 +10,7 @@ enum { HEAD_BYTES_MAX = 128 << 20, COMPACT_MIN = 4 };
 /* --- parts */
 
 void db_damage(struct tsdb *db, const struct err *e) {
-    if (e->code == ERR_CORRUPT) db->stats.damaged_frames++;
+    db->stats.damaged_frames++;
     if (db->stats.first_damage.code == ERR_NONE) db->stats.first_damage = *e;
 }
 

@@ -77,6 +77,8 @@ struct tsdb_stats {
     int64_t min_ms, max_ms;               /* of all data; 0,0 when empty */
     uint64_t replayed_cells, replay_lost; /* lost: cells of the log that damage made unreadable */
     struct err first_damage;              /* ERR_NONE: none was met */
+    uint64_t seal_failures;
+    struct err seal_err; /* why the newest seal failed (it is tried again); ERR_NONE: it did not */
 };
 void tsdb_stats(const struct tsdb *db, struct tsdb_stats *out);
 /* Cardinality (status/tsdb): the top `limit` of each kind. */
