@@ -1,4 +1,4 @@
-/* api/ui: the page. Embedded files (api/assets.h), the URLs that are pages, and GET /ui/api/{status,strip,services}. Loop thread.
+/* api/ui: the page. Embedded files (api/assets.h), the URLs that are pages, and GET /ui/api/{status,strip,services,scatter}. Loop thread.
  *
  * Files whose name holds a hash are cached for ever; the rest is revalidated by ETag. Every page URL answers with index.html: the script on it reads
  * the URL. The policy lets the page load nothing from anywhere else, and run no script that is not a file of its own. */
@@ -254,6 +254,7 @@ const struct http_route ui_routes[] = {
     {HTTP_GET, "/ui/api/status", serve_status, 0},
     {HTTP_GET, "/ui/api/strip", ui_strip, 0},
     {HTTP_GET, "/ui/api/services", ui_services, 0},
+    {HTTP_GET, "/ui/api/scatter", ui_scatter, 0},
     {HTTP_GET, "/assets/*", serve_file, 0},
     {HTTP_GET, "/style.css", serve_file, 0}, /* of the plain page (ui/fallback) */
     {HTTP_GET, "/", serve_traces_first, DOOR_JAEGER},

@@ -5,11 +5,22 @@
 
 #include "api/red.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/vec.h"
+#include "codec/duration.h"
 #include "codec/json.h"
 #include "query/lucene/lucene.h"
+#include "query/trace/search.h"
 
-enum { BUCKETS_MAX = 2000, MARKS_MAX = 200, MARK_SERIES_MAX = 500, SERVICE_POINTS = 60, ROWS_BETWEEN_RESETS = 256 };
+enum {
+    BUCKETS_MAX = 2000,
+    MARKS_MAX = 200,
+    MARK_SERIES_MAX = 500,
+    SERVICE_POINTS = 60,
+    DOTS_MAX = 1000,
+    TRACE_ID_HEX = 32,
+    ROWS_BETWEEN_RESETS = 256
+};
 #define WINDOW_MS_MAX (INT64_C(20) * 366 * 86400 * MS_PER_S)
 
 void ui_reply_error(struct http_exchange *x, const struct err *e) {
@@ -33,6 +44,7 @@ struct question {
     str query;                         /* strip: Lucene; empty: every log */
     struct fields fields;              /* strip: what the query's names mean */
     struct tsdb_selection *up, *start; /* strip: series behind the marks */
+    struct trace_search search;        /* scatter */
     bool (*answer)(struct question *q, struct buf *out, struct err *e);
     struct buf out;
     bool good;
@@ -105,12 +117,9 @@ static void question_ask(struct app *app, struct question *q) {
 
 /* --- services */
 struct span_walk {
-    struct question *q;
     struct red *red;
     struct arena *scratch;
     unsigned rows;
-    struct err *e;
-    bool stopped;
 };
 
 static str text_of(const struct evrow *r, str field, struct arena *a) {
@@ -119,22 +128,19 @@ static str text_of(const struct evrow *r, str field, struct arena *a) {
     return v.s;
 }
 
+static int64_t duration_of(const struct evrow *r, struct arena *a) {
+    struct value v;
+    return evrow_get(r, STR("duration"), a, &v) && v.type == VAL_INT ? v.i : 0;
+}
+
 static bool walk_span(void *arg, const struct evrow *r) {
     struct span_walk *w = arg;
-    if (++w->rows % ROWS_BETWEEN_RESETS == 0) {
-        arena_reset(w->scratch);
-        if (!job_check(&w->q->job, w->e)) {
-            w->stopped = true;
-            return false;
-        }
-    }
+    if (++w->rows % ROWS_BETWEEN_RESETS == 0) arena_reset(w->scratch);
     str kind = text_of(r, STR("kind"), w->scratch);
-    struct value duration;
-    bool timed = evrow_get(r, STR("duration"), w->scratch, &duration) && duration.type == VAL_INT;
     red_add(w->red, (struct red_span){
                         .service = text_of(r, STR("service"), w->scratch),
                         .start_ns = evrow_time_ns(r),
-                        .duration_ns = timed ? duration.i : 0,
+                        .duration_ns = duration_of(r, w->scratch),
                         .entry = str_eq(kind, STR("server")) || str_eq(kind, STR("consumer")) || !text_of(r, STR("parent_id"), w->scratch).n,
                         .error = str_eq(text_of(r, STR("status"), w->scratch), STR("error")),
                     });
@@ -145,10 +151,10 @@ static bool answer_services(struct question *q, struct buf *out, struct err *e) 
     int64_t from_ns = q->from_ms * NS_PER_MS, to_ns = q->to_ms * NS_PER_MS;
     AUTO(red_free) struct red *red = red_new(q->arena, from_ns, to_ns, SERVICE_POINTS);
     AUTO(arena_free) struct arena *scratch = arena_new(64 << 10);
-    struct span_walk walk = {.q = q, .red = red, .scratch = scratch, .e = e};
+    struct span_walk walk = {.red = red, .scratch = scratch};
     struct evscan scan = {.from_ns = from_ns, .to_ns = to_ns - 1, .any_order = true, .job = &q->job};
     struct evscan_stats stats;
-    if (!evdb_scan(q->events, &scan, walk_span, &walk, &stats, e) || walk.stopped) return false;
+    if (!evdb_scan(q->events, &scan, walk_span, &walk, &stats, e)) return false;
     struct json_out o = {.buf = out};
     red_put(red, &o);
     return true;
@@ -165,6 +171,116 @@ void ui_services(void *arg, struct http_exchange *x) {
     struct question *q = question_new(app, x, from_ms, to_ms);
     q->answer = answer_services;
     q->events = evdb_snapshot(app->store->events, EVENT_SPAN, from_ms * NS_PER_MS, to_ms * NS_PER_MS - 1);
+    question_ask(app, q);
+}
+
+/* --- scatter */
+struct dot {
+    char trace[TRACE_ID_HEX]; /* hex digits, then zeros */
+    int64_t t_ns, duration_ns;
+    bool error;
+};
+struct dots {
+    struct arena *scratch;
+    bool any_span; /* else only roots */
+    struct dot *p;
+    uint64_t seen, random;
+};
+
+/* A uniform sample of a stream of unknown length: the n-th item takes a random place if that is one of those kept (reservoir sampling). */
+static bool walk_dot(void *arg, const struct evrow *r) {
+    struct dots *d = arg;
+    arena_reset(d->scratch);
+    if (!d->any_span && text_of(r, STR("parent_id"), d->scratch).n) return true;
+    uint64_t at = d->seen++;
+    if (at >= DOTS_MAX) {
+        d->random = hash_mix(d->random, at);
+        at = d->random % d->seen;
+        if (at >= DOTS_MAX) return true;
+    }
+    str trace = text_of(r, STR("trace_id"), d->scratch);
+    struct dot *dot = &d->p[at];
+    memset(dot->trace, 0, sizeof dot->trace);
+    if (trace.n) memcpy(dot->trace, trace.p, MIN(trace.n, sizeof dot->trace));
+    dot->t_ns = evrow_time_ns(r);
+    dot->duration_ns = duration_of(r, d->scratch);
+    dot->error = str_eq(text_of(r, STR("status"), d->scratch), STR("error"));
+    return true;
+}
+
+static void put_dots(const struct dots *d, struct json_out *o) {
+    size_t n = MIN(d->seen, (uint64_t)DOTS_MAX);
+    json_put_object(o);
+    json_put_key_c(o, "total");
+    json_put_u64(o, d->seen);
+    json_put_key_c(o, "trace");
+    json_put_array(o);
+    for (size_t i = 0; i < n; i++) json_put_string(o, str_n(d->p[i].trace, strnlen(d->p[i].trace, TRACE_ID_HEX)));
+    json_put_array_end(o);
+    json_put_key_c(o, "t");
+    json_put_array(o);
+    for (size_t i = 0; i < n; i++) json_put_i64(o, d->p[i].t_ns / NS_PER_MS);
+    json_put_array_end(o);
+    json_put_key_c(o, "duration");
+    json_put_array(o);
+    for (size_t i = 0; i < n; i++) json_put_double(o, (double)d->p[i].duration_ns / (double)NS_PER_MS);
+    json_put_array_end(o);
+    json_put_key_c(o, "error");
+    json_put_array(o);
+    for (size_t i = 0; i < n; i++) json_put_bool(o, d->p[i].error);
+    json_put_array_end(o);
+    json_put_object_end(o);
+}
+
+static bool answer_scatter(struct question *q, struct buf *out, struct err *e) {
+    AUTO(arena_free) struct arena *scratch = arena_new(64 << 10);
+    struct dots dots = {.scratch = scratch, .any_span = q->search.service.n || q->search.operation.n || q->search.tag_n};
+    dots.p = arena_zalloc(q->arena, DOTS_MAX * sizeof *dots.p);
+    struct evscan scan = {.filter = trace_search_filter(&q->search, q->arena),
+                          .from_ns = q->search.from_ns,
+                          .to_ns = q->search.to_ns,
+                          .any_order = true,
+                          .job = &q->job};
+    struct evscan_stats stats;
+    if (!evdb_scan(q->events, &scan, walk_dot, &dots, &stats, e)) return false;
+    struct json_out o = {.buf = out};
+    put_dots(&dots, &o);
+    return true;
+}
+
+static bool span_length(const struct http_exchange *x, str name, int64_t *out_ns, struct err *e) {
+    str text = http_param(x, name);
+    if (!text.n || duration_parse_go(text, out_ns, e)) return true;
+    return err_wrap(e, "parameter %" STR_F, STR_A(name));
+}
+
+static bool search_params(const struct http_exchange *x, struct arena *a, struct trace_search *s, struct err *e) {
+    s->service = arena_str(a, http_param(x, STR("service")));
+    s->operation = arena_str(a, http_param(x, STR("operation")));
+    if (!span_length(x, STR("minDuration"), &s->min_ns, e) || !span_length(x, STR("maxDuration"), &s->max_ns, e)) return false;
+    struct trace_tag *tags;
+    if (!trace_tags_logfmt(arena_str(a, http_param(x, STR("tags"))), a, &tags, &s->tag_n, e)) return err_wrap(e, "parameter tags");
+    s->tags = tags;
+    return true;
+}
+
+void ui_scatter(void *arg, struct http_exchange *x) {
+    struct app *app = arg;
+    struct err e;
+    int64_t from_ms, to_ms;
+    if (!window_params(x, &from_ms, &to_ms, &e)) {
+        ui_reply_error(x, &e);
+        return;
+    }
+    struct question *q = question_new(app, x, from_ms, to_ms);
+    q->answer = answer_scatter;
+    q->search.from_ns = from_ms * NS_PER_MS;
+    q->search.to_ns = to_ms * NS_PER_MS - 1;
+    if (!search_params(x, q->arena, &q->search, &q->err)) {
+        question_done(&q->job);
+        return;
+    }
+    q->events = evdb_snapshot(app->store->events, EVENT_SPAN, q->search.from_ns, q->search.to_ns);
     question_ask(app, q);
 }
 

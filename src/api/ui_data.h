@@ -1,4 +1,4 @@
-/* api/ui_data: the two questions of the page that no public API answers in one go. Both run in the pool over a frozen snapshot. Loop thread.
+/* api/ui_data: the questions of the page that no public API answers in one go. They run in the pool over a frozen snapshot. Loop thread.
  *
  * GET /ui/api/strip?from=ms&to=ms&n=200[&q=lucene]
  *   {"from":ms,"step":ms,"error":[n],"warn":[n],"info":[n],"debug":[n],"marks":[{"t":ms,"kind":"down","name":"job instance"}]}
@@ -6,10 +6,14 @@
  *   back (`up`), a process that started anew (`process_start_time_seconds`).
  * GET /ui/api/services?from=ms&to=ms
  *   see red_put (api/red.h).
+ * GET /ui/api/scatter?from=ms&to=ms[&service=][&operation=][&tags=logfmt][&minDuration=][&maxDuration=]
+ *   {"total":n,"trace":[id...],"t":[ms...],"duration":[ms...],"error":[...]}: up to 1,000 spans drawn evenly from those a trace search finds (roots
+ *   only, if nothing but time and duration is asked): the picture of a whole window, where a list holds only its newest traces.
  * Errors: {"error":"what"} with the status of the error. */
 #pragma once
 #include "api/app.h"
 
 void ui_strip(void *app, struct http_exchange *x);
 void ui_services(void *app, struct http_exchange *x);
+void ui_scatter(void *app, struct http_exchange *x);
 void ui_reply_error(struct http_exchange *x, const struct err *e);

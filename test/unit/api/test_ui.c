@@ -208,6 +208,34 @@ static void services_measures_spans(void **state) {
     assert_true(p99 > 90 && p99 < 110);
 }
 
+static void scatter_finds_spans_as_a_trace_search_does(void **state) {
+    (void)state;
+    push_span(T0_MS + 1000, 100, STATUS_OK);
+    push_span(T0_MS + 2000, 300, STATUS_ERROR);
+    const struct value *v = tree(get(&f, "/ui/api/scatter?from=1700000000000&to=1700000060000", ""));
+    assert_int_equal(at(v, "total")->i, 2);
+    assert_str(at(v, "trace")->items[0].s, "00000000000000010000000000000002");
+    v = tree(get(&f, "/ui/api/scatter?from=1700000000000&to=1700000060000&service=shop&minDuration=200ms", ""));
+    assert_int_equal(at(v, "total")->i, 1);
+    assert_int_equal(item(v, "t", 0), T0_MS + 2000);
+    assert_int_equal(item(v, "duration", 0), 300);
+    assert_true(at(v, "error")->items[0].b);
+    assert_int_equal(at(tree(get(&f, "/ui/api/scatter?from=1700000000000&to=1700000060000&tags=error%3Dfalse", "")), "total")->i, 1);
+    assert_int_equal(status_of(get(&f, "/ui/api/scatter?from=1700000000000&to=1700000060000&tags=a%3D%22open", "")), 400);
+    assert_int_equal(status_of(get(&f, "/ui/api/scatter?from=1700000000000&to=1700000060000&minDuration=x", "")), 400);
+}
+
+static void scatter_draws_evenly_from_many(void **state) {
+    (void)state;
+    for (int i = 0; i < 3000; i++) push_span(T0_MS + i, i < 1500 ? 1 : 2, STATUS_OK);
+    const struct value *v = tree(get(&f, "/ui/api/scatter?from=1700000000000&to=1700000060000", ""));
+    assert_int_equal(at(v, "total")->i, 3000);
+    assert_int_equal(at(v, "t")->n, 1000);
+    int early = 0;
+    for (uint32_t i = 0; i < 1000; i++) early += item(v, "duration", i) == 1;
+    assert_in_range(early, 400, 600);
+}
+
 static void status_tells_what_was_kept_and_what_it_costs(void **state) {
     (void)state;
     push_log(T0_MS, 9, "one");
@@ -253,6 +281,8 @@ int main(void) {
         WITH(strip_counts_logs_by_severity_and_time),
         WITH(strip_counts_only_what_the_query_finds),
         WITH(services_measures_spans),
+        WITH(scatter_finds_spans_as_a_trace_search_does),
+        WITH(scatter_draws_evenly_from_many),
         WITH(status_tells_what_was_kept_and_what_it_costs),
         WITH(refuses_windows_that_are_none),
     };

@@ -204,6 +204,16 @@ export interface Strip {
 export const strip = (a: number, z: number, n: number, q: string, signal: AbortSignal): Promise<Strip> =>
   get('/ui/api/strip', { from: Math.round(a), to: Math.round(z), n, q }, signal);
 
+export interface Scatter {
+  total: number;
+  trace: string[];
+  t: number[];
+  duration: number[]; // ms
+  error: boolean[];
+}
+export const scatter = (a: number, z: number, search: Params, signal: AbortSignal): Promise<Scatter> =>
+  get('/ui/api/scatter', { ...search, from: Math.round(a), to: Math.round(z) }, signal);
+
 export interface ServiceRow {
   service: string;
   count: number;

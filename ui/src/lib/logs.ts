@@ -150,7 +150,7 @@ export function pieces(message: string): Piece[] {
   const out: Piece[] = [];
   const put = (kind: Piece['kind'], text: string) => text && out.push({ kind, text });
   let at = 0;
-  for (const m of message.matchAll(/\b([a-zA-Z_][\w.-]*=)("[^"]*"|[^\s,;:)\]]+)|(?<![\w.-])(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:ms|µs|us|ns|s|m|h|%|[KMGT]i?B?|B)?)(?![\w.-])/g)) {
+  for (const m of message.matchAll(/\b([a-zA-Z_][\w.-]*=)("[^"]*"|[^\s,;:)\]]+)|(?<![\w.:-])(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?:ms|µs|us|ns|s|m|h|%|[KMGT]i?B?|B)?)(?![\w.-]|:\d)/g)) {
     put('text', message.slice(at, m.index));
     if (m[1]) {
       put('key', m[1]);

@@ -15,6 +15,9 @@ export const rates = signal<Rates | null>(null);
 export const lost = signal(false);
 
 const EVERY_MS = 5000;
+/** Scrapes come in bursts: rates are taken over the readings of half a minute. */
+const READINGS = 7;
+let readings: Status[] = [];
 
 export function ratesBetween(old: Status, now: Status): Rates | null {
   const s = (now.now_ms - old.now_ms) / 1e3;
@@ -31,8 +34,8 @@ export function ratesBetween(old: Status, now: Status): Rates | null {
 async function read(): Promise<void> {
   try {
     const now = await status(AbortSignal.timeout(EVERY_MS));
-    const old = self.peek();
-    rates.value = old ? ratesBetween(old, now) : null;
+    readings = [...readings.filter((r) => r.start_ms === now.start_ms), now].slice(-READINGS);
+    rates.value = ratesBetween(readings[0], now);
     self.value = now;
     lost.value = false;
   } catch {

@@ -18,8 +18,12 @@ import { VList } from '../ui/VList';
 const PAGE = 200;
 const ROWS_MAX = 20_000;
 const BUCKETS = 120;
-const FIRST_FACETS = ['severity_text', 'level', 'log.level', 'service.name', 'kubernetes.container_name', 'log.file.path'];
-const FIRST_FACETS_MAX = 4;
+/** Opened at first: of each line the first field there is. */
+const FIRST_FACETS = [
+  ['severity_text', 'level', 'log.level', 'severity'],
+  ['service.name', 'kubernetes.container_name', 'host.name'],
+  ['k8s.namespace.name', 'kubernetes.namespace_name', 'log.file.path'],
+];
 const VALUES_SHOWN = 10;
 
 interface Found extends LogPage {
@@ -199,7 +203,7 @@ interface Bucket {
 
 function Facets({ q, fields }: { q: string; fields: LogField[] }) {
   const exact = new Map(fields.map((f) => [f.name, f.exact]));
-  const opened = param('f') ? param('f').split(',') : FIRST_FACETS.filter((f) => exact.has(f)).slice(0, FIRST_FACETS_MAX);
+  const opened = param('f') ? param('f').split(',') : FIRST_FACETS.flatMap((names) => names.find((f) => exact.has(f)) ?? []);
   const [find, setFind] = useState('');
   const flip = (f: string) => {
     const next = opened.includes(f) ? opened.filter((x) => x !== f) : [...opened, f];

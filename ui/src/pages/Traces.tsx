@@ -1,8 +1,8 @@
 // Traces: search on /traces, one trace on /traces/:id.
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { findTraces, operations, services } from '../lib/api';
+import { findTraces, operations, scatter, services, type Scatter } from '../lib/api';
 import { css, serviceColor } from '../lib/color';
-import { dur } from '../lib/fmt';
+import { count, dur } from '../lib/fmt';
 import { T } from '../lib/i18n';
 import { pageKeys } from '../lib/keys';
 import { useData, utc, win } from '../lib/live';
@@ -34,10 +34,10 @@ const formInUrl = (): Form => ({ service: param('service'), op: param('op'), tag
 /** Durations as typed: "700ms", or a plain number of ms. */
 const durationParam = (text: string): string => (/^\d+(\.\d+)?$/.test(text) ? text + 'ms' : text);
 
+const conditions = (f: Form) => ({ service: f.service, operation: f.op, tags: f.tags, minDuration: durationParam(f.min), maxDuration: durationParam(f.max) });
+
 async function search(f: Form, w: Window, signal: AbortSignal): Promise<Found[]> {
-  const tags = f.tags && JSON.stringify(parseTags(f.tags));
-  const range = { start: Math.round(w.a * 1e3), end: Math.round(w.z * 1e3), minDuration: durationParam(f.min), maxDuration: durationParam(f.max) };
-  const found = await findTraces({ service: f.service, operation: f.op, tags, limit: f.limit, ...range }, signal);
+  const found = await findTraces({ ...conditions(f), limit: f.limit, start: Math.round(w.a * 1e3), end: Math.round(w.z * 1e3) }, signal);
   return found.map(summarise).sort((a, b) => b.start - a.start);
 }
 
@@ -46,7 +46,9 @@ function Search() {
   const form = formInUrl();
   const names = useData(`${Math.floor(w.z / 15e3)}`, services);
   const tagsGood = !form.tags || parseTags(form.tags) !== null;
-  const found = useData(tagsGood ? JSON.stringify([form, w.a, w.z]) : null, (s) => search(form, w, s));
+  const key = tagsGood ? JSON.stringify([form, w.a, w.z]) : null;
+  const found = useData(key, (s) => search(form, w, s));
+  const dots = useData(key, (s) => scatter(w.a, w.z, conditions(form), s));
   const rows = found.value ?? [];
   const [cursor, setCursor] = useState(-1);
   useEffect(
@@ -61,14 +63,14 @@ function Search() {
     <div class="pg fill tr" style={{ gridTemplateRows: 'auto auto minmax(0, 1fr)' }}>
       <SearchForm form={form} names={names.value ?? []} stat={found.value ? T('{0} traces', rows.length) : ''} />
       <div>
-        <Failure error={names.error ?? found.error} />
+        <Failure error={names.error ?? found.error ?? dots.error} />
         {!tagsGood && <p class="note err">{T('Tags are written key=value, separated by spaces; quote values with spaces.')}</p>}
         <section class="card">
           <h2>
             {T('Duration over time')}
-            <small>{T('size = spans · red = error · drag a box to zoom')}</small>
+            <small>{dots.value && T('{0} found, {1} drawn · red = error · drag a box to zoom', count(dots.value.total), count(dots.value.t.length))}</small>
           </h2>
-          <Scatter rows={rows} window={w} />
+          <Plot dots={dots.value ?? NO_DOTS} window={w} />
         </section>
       </div>
       <section class="card" style={{ display: 'flex', flexDirection: 'column', minHeight: '120px' }}>
@@ -144,18 +146,20 @@ function SearchForm({ form, names, stat }: { form: Form; names: string[]; stat: 
 const LEFT = 58;
 const ROUND = [1e-3, 1e-2, 0.1, 1, 10, 100, 1e3, 1e4, 1e5, 1e6];
 
+const NO_DOTS: Scatter = { total: 0, trace: [], t: [], duration: [], error: [] };
+
 /** Traces as points: time to the right, logarithm of the duration upwards. A click opens one, a dragged box becomes window and limits. */
-function Scatter({ rows, window: w }: { rows: Found[]; window: Window }) {
+function Plot({ dots, window: w }: { dots: Scatter; window: Window }) {
   const [drag, setDrag] = useState<Drag | null>(null);
   const range = useMemo(() => {
     let lo = Infinity;
     let hi = 0;
-    for (const r of rows) {
-      lo = Math.min(lo, Math.max(1e-3, r.duration));
-      hi = Math.max(hi, r.duration);
+    for (const d of dots.duration) {
+      lo = Math.min(lo, Math.max(1e-3, d));
+      hi = Math.max(hi, d);
     }
-    return rows.length ? [Math.log10(lo) - 0.15, Math.log10(Math.max(hi, lo)) + 0.2] : [0, 3];
-  }, [rows]);
+    return hi > 0 ? [Math.log10(lo) - 0.15, Math.log10(Math.max(hi, lo)) + 0.2] : [0, 3];
+  }, [dots]);
   const x = (t: number, width: number) => LEFT + ((t - w.a) / (w.z - w.a)) * (width - LEFT - 10);
   const y = (d: number, height: number) => height - 20 - ((Math.log10(Math.max(1e-3, d)) - range[0]) / (range[1] - range[0])) * (height - 30);
   const { ref } = useCanvas(
@@ -173,12 +177,15 @@ function Scatter({ rows, window: w }: { rows: Found[]; window: Window }) {
       g.textAlign = 'center';
       g.fillStyle = css('--tx3');
       for (const t of ticks(w, width / 130, utc.value)) g.fillText(tickLabel(t, w.z - w.a, utc.value), x(t, width), height - 4);
-      for (const r of rows.slice().sort((a, b) => Number(a.errors > 0) - Number(b.errors > 0))) {
-        g.fillStyle = r.errors ? css('--err') : css('--acc');
-        g.globalAlpha = r.errors ? 0.9 : 0.55;
-        g.beginPath();
-        g.arc(x(r.start, width), y(r.duration, height), radius(r), 0, 7);
-        g.fill();
+      for (const bad of [false, true]) {
+        g.fillStyle = css(bad ? '--err' : '--acc');
+        g.globalAlpha = bad ? 0.9 : 0.5;
+        for (let i = 0; i < dots.t.length; i++) {
+          if (dots.error[i] !== bad) continue;
+          g.beginPath();
+          g.arc(x(dots.t[i], width), y(dots.duration[i], height), bad ? 3 : 2.5, 0, 7);
+          g.fill();
+        }
       }
       g.globalAlpha = 1;
       if (!drag) return;
@@ -188,15 +195,16 @@ function Scatter({ rows, window: w }: { rows: Found[]; window: Window }) {
       g.fillRect(drag.x0, drag.y0, drag.x1 - drag.x0, drag.y1 - drag.y0);
       g.strokeRect(drag.x0, drag.y0, drag.x1 - drag.x0, drag.y1 - drag.y0);
     },
-    [rows, w, drag, range, utc.value],
+    [dots, w, drag, range, utc.value],
   );
-  const nearest = (px: number, py: number): Found | null => {
+  /** The point under the pointer; -1: none near. */
+  const nearest = (px: number, py: number): number => {
     const c = ref.current!;
-    let best: Found | null = null;
-    let far = 14;
-    for (const r of rows) {
-      const d = Math.hypot(x(r.start, c.clientWidth) - px, y(r.duration, c.clientHeight) - py);
-      if (d < far) [best, far] = [r, d];
+    let best = -1;
+    let far = 12;
+    for (let i = 0; i < dots.t.length; i++) {
+      const d = Math.hypot(x(dots.t[i], c.clientWidth) - px, y(dots.duration[i], c.clientHeight) - py);
+      if (d < far) [best, far] = [i, d];
     }
     return best;
   };
@@ -209,19 +217,17 @@ function Scatter({ rows, window: w }: { rows: Found[]; window: Window }) {
     go(href(null, { from: time(d.x0), to: time(d.x1), ...(tall ? { min: text(ms(d.y1)), max: text(ms(d.y0)) } : {}) }));
   };
   const handlers = useDrag(setDrag, zoom, (px, py) => {
-    const r = nearest(px, py);
-    if (r) go(href('/traces/' + r.id));
+    const i = nearest(px, py);
+    if (i >= 0) go(href('/traces/' + dots.trace[i]));
   });
   const hint = (e: PointerEvent) => {
     handlers.onPointerMove(e);
-    const r = nearest(e.offsetX, e.offsetY);
-    ref.current!.title = r ? `${r.service}: ${r.name}\n${dur(r.duration)}, ${T('{0} spans', r.spans)}` : '';
-    ref.current!.style.cursor = r ? 'pointer' : 'crosshair';
+    const i = nearest(e.offsetX, e.offsetY);
+    ref.current!.title = i >= 0 ? `${clock(dots.t[i], utc.value, { ms: true })}  ${dur(dots.duration[i])}` : '';
+    ref.current!.style.cursor = i >= 0 ? 'pointer' : 'crosshair';
   };
   return <canvas class="scat" ref={ref} role="img" aria-label={T('Duration over time')} {...handlers} onPointerMove={hint} />;
 }
-
-const radius = (r: Found): number => Math.min(9, 2.2 + Math.sqrt(r.spans) / 3);
 
 function Results({ rows, cursor, setCursor }: { rows: Found[]; cursor: number; setCursor: (i: number) => void }) {
   const longest = rows.reduce((m, r) => Math.max(m, r.duration), 0) || 1;
