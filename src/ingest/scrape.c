@@ -36,6 +36,8 @@ struct scraper {
     size_t body_bytes_max;
     VEC(struct target *) targets;
     struct scraper_stats stats;
+    uint64_t reports; /* pages that wait for the store: they keep the scraper alive */
+    bool closing;
     uint64_t jobs; /* in the pool; scraper_free waits for none: pool_free runs them out first */
 };
 
@@ -106,14 +108,24 @@ static void push_report(struct scrape_report *r, size_t created) {
     t->scraper->sink->push_metrics(t->scraper->sink, b, NULL, NULL);
 }
 
+static void drop_closing(struct scraper *s) {
+    if (!s->closing || s->reports) return;
+    for (size_t i = 0; i < s->targets.n; i++) arena_free(s->targets.p[i]->arena);
+    vec_done(&s->targets);
+    free(s);
+}
+
 static void page_stored(void *arg, const struct push_result *result) {
     struct scrape_report *r = arg;
+    struct scraper *s = r->target->scraper;
     if (result->rejected + result->dropped > 0 && r->target->last_error.code == ERR_NONE) {
         r->target->last_error = result->err;
         err_wrap(&r->target->last_error, "%zu samples not stored", result->rejected + result->dropped);
     }
-    push_report(r, result->created);
+    s->reports--;
+    if (!s->closing) push_report(r, result->created);
     free(r);
+    drop_closing(s);
 }
 
 static void page_parsed(struct job *j) {
@@ -135,6 +147,7 @@ static void page_parsed(struct job *j) {
     scraper->stats.samples += s->batch->sample_n;
     struct scrape_report *r = mem_alloc(sizeof *r);
     *r = (struct scrape_report){t, s->t_ms, (double)t->last_duration_ns / 1e9, s->batch->sample_n, up};
+    scraper->reports++;
     scraper->sink->push_metrics(scraper->sink, TAKE(s->batch), page_stored, r);
     buf_done(&s->page);
     free(s);
@@ -260,10 +273,9 @@ void scraper_free(struct scraper *s) {
             http_request_cancel(t->request);
             free(t->job);
         }
-        arena_free(t->arena);
     }
-    vec_done(&s->targets);
-    free(s);
+    s->closing = true; /* the last page in flight frees the rest */
+    drop_closing(s);
 }
 
 void scraper_targets(void *arg, struct arena *a, struct target_view **out, size_t *n) {
