@@ -251,7 +251,6 @@ static void forgets_series_that_ended_long_ago(void **state) {
     help_push(d.db, "job=y", "__name__=stays", 1000000, 2);
     now = disk_seal(&d, now);
     assert_int_equal(disk_stats(&d).series, 1);
-    AUTO(arena_free) struct arena *a = arena_new(4096);
     assert_true(str_eq_c(labels_get(tsdb_selection_labels(held, 0), STR("i")), "17")); /* what a query holds stays */
     tsdb_selection_free(held);
     help_check(d.db, "i", "17", "1000:17");
