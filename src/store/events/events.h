@@ -5,7 +5,10 @@
  *   log   attributes by flat dotted name; then resource attributes; "@timestamp" (time), "message" (body, if no attribute is called so),
  * "severity_text", "severity_number", "trace_id", "span_id", "service.name", "scope.name", "_index", "_id" span  "name" "service" "kind" (server...)
  * "status" (unset ok error) "duration" (ns) "start" (ns) "trace_id" "span_id" "parent_id" "status.message" "scope.name" "scope.version"; attributes
- * by name, or "span.K"; "resource.K"; "event.K" (attributes and "event.name"); "link.K" */
+ * by name, or "span.K"; "resource.K"; "event.K" (attributes and "event.name"); "link.K"
+ * A document (source_doc) has only its own fields: its body is not its "message" unless it is called so. "@timestamp", "start" and "duration" are
+ * VAL_INT ns, ids are hex text (trace 32, span 16 digits), "_id" without a given one is the seq in 16 hex digits. '*' means none of "_id",
+ * "_index", nor a span's ids, kind, status and duration. */
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
