@@ -2,12 +2,12 @@
 
 #include <stdlib.h>
 
+#include "api/elastic_dsl.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/vec.h"
 #include "codec/text.h"
 #include "codec/words.h"
-#include "query/lucene/fields.h"
 
 #define ES_VERSION "8.19.0"
 
@@ -414,12 +414,31 @@ static void put_field_caps(struct json_out *o, const struct field_info *info, st
     put_caps(o, "keyword", true);
     json_put_object_end(o);
 }
+/* {"index_filter": query}: it only has to be one; every index here has the same fields. */
+static bool index_filter_ok(const struct http_exchange *x, const struct fields *fields, struct err *e) {
+    struct value body = {.type = VAL_NULL};
+    if (str_trim(x->body).n == 0) return true;
+    struct json j = json_open(x->body, x->arena);
+    json_value(&j, &body);
+    if (!json_done(&j, e)) return false;
+    const struct es_dsl dsl = {.arena = x->arena, .fields = fields, .now_ns = x->start_ns};
+    const struct filter *ignored;
+    return es_dsl_filter(&dsl, es_get(&body, "index_filter"), &ignored, e);
+}
 static void field_caps(void *arg, struct http_exchange *x) {
     struct app *app = arg;
     struct es_indices i;
     if (!resolve(app, x, x->captures[0], &i)) return;
     size_t n;
     struct field_info *list = catalogue(app, x->arena, &n);
+    struct fields fields = fields_open(list, n);
+    struct err e;
+    bool ok = index_filter_ok(x, &fields, &e);
+    fields_done(&fields);
+    if (!ok) {
+        es_reply_error(x, es_error_of(&e));
+        return;
+    }
     str wanted = http_param(x, STR("fields"));
     if (!wanted.n) wanted = STR("*");
     struct buf b = {0};

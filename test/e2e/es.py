@@ -5,6 +5,18 @@ import os
 import bn
 
 
+OTHER_DOORS = ('jaeger', 'otlp-http', 'collector', 'zipkin', 'udp-compact', 'udp-binary', 'udp-zipkin')
+
+
+def server(settings=None):
+    """A server with Elasticsearch's native door open, at .elastic."""
+    port = bn.free_port()
+    doors = {'doors': 'on', 'door.elastic': '127.0.0.1:%d' % port, **{'door.' + d: 'off' for d in OTHER_DOORS}}
+    s = bn.Server({**doors, **(settings or {})})
+    s.elastic = 'http://127.0.0.1:%d' % port
+    return s
+
+
 def cases(name):
     path = os.path.join(bn.SHARED, 'cases/logs', name)
     if not bn.SHARED or not os.path.exists(path):

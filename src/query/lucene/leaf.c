@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/clock.h"
 #include "base/vec.h"
 #include "codec/num.h"
 #include "codec/words.h"
@@ -266,6 +267,10 @@ static bool on_bool(const struct lowering *l, const struct filter **out) {
     return true;
 }
 
+static int64_t floor_ms(int64_t ns) {
+    int64_t rest = ns % NS_PER_MS;
+    return ns - (rest < 0 ? rest + NS_PER_MS : rest);
+}
 static bool on_date(const struct lowering *l, const struct filter **out) {
     const struct leaf *leaf = l->leaf;
     int64_t from = INT64_MIN, to = INT64_MAX, ignored;
@@ -281,6 +286,11 @@ static bool on_date(const struct lowering *l, const struct filter **out) {
         return refuse_pattern(l, "date");
     } else if (!datemath_parse(leaf->text, &l->c->dates, &from, &to, l->e)) {
         return false;
+    }
+    /* A date among the fields has milliseconds; the event's own time is as exact as it came. */
+    if (!str_eq(l->ref.name, STR("@timestamp"))) {
+        if (from > INT64_MIN + NS_PER_MS) from = floor_ms(from);
+        if (to < INT64_MAX - NS_PER_MS) to = floor_ms(to) + NS_PER_MS - 1;
     }
     struct filter *f = make(l, FILTER_TIME_RANGE);
     f->time_lo_ns = from;
