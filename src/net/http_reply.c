@@ -94,7 +94,7 @@ void http_reply(struct http_exchange *x, struct http_reply r) {
 
     size_t reply_bytes = p.bytes.n;
     struct MHD_Response *m = response_of(&p);
-    if (reply_bytes) add_header(c, m, STR("Content-Type"), type);
+    if (reply_bytes || r.content_type.n) add_header(c, m, STR("Content-Type"), type); /* OTLP: an empty message has one */
     if (p.gzipped) add_header(c, m, STR("Content-Encoding"), STR("gzip"));
     if (choice) add_header(c, m, STR("Vary"), STR("Accept-Encoding"));
     for (size_t i = 0; i < r.header_n; i++) add_header(c, m, r.headers[i].name, r.headers[i].value);
