@@ -31,6 +31,10 @@ function used(): Set<string> {
   return out;
 }
 
+test('nothing is put into the page as HTML', () => {
+  for (const file of sources(join(import.meta.uiRoot, 'src'))) assert.doesNotMatch(readFileSync(file, 'utf8'), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(/i, file);
+});
+
 test('every text has a Chinese one', () => {
   assert.deepEqual([...used()].filter((t) => !(t in zh)).sort(), []);
 });

@@ -15,9 +15,19 @@ export const rates = signal<Rates | null>(null);
 export const lost = signal(false);
 
 const EVERY_MS = 5000;
-/** Scrapes come in bursts: rates are taken over the readings of half a minute. */
+/** Scrapes come in bursts: rates are taken over half a minute of readings, and over the life of the process until there are enough. */
 const READINGS = 7;
+const ENOUGH = 4;
 let readings: Status[] = [];
+
+const beginning = (s: Status): Status => ({
+  ...s,
+  now_ms: s.start_ms,
+  metrics: { ...s.metrics, received: 0 },
+  logs: { ...s.logs, received: 0 },
+  spans: { ...s.spans, received: 0 },
+  process: { ...s.process, cpu_ms: 0 },
+});
 
 export function ratesBetween(old: Status, now: Status): Rates | null {
   const s = (now.now_ms - old.now_ms) / 1e3;
@@ -35,7 +45,7 @@ async function read(): Promise<void> {
   try {
     const now = await status(AbortSignal.timeout(EVERY_MS));
     readings = [...readings.filter((r) => r.start_ms === now.start_ms), now].slice(-READINGS);
-    rates.value = ratesBetween(readings[0], now);
+    rates.value = ratesBetween(readings.length < ENOUGH ? beginning(now) : readings[0], now);
     self.value = now;
     lost.value = false;
   } catch {
@@ -49,7 +59,7 @@ export function watchSelf(): void {
     clearTimeout(timer);
     if (document.hidden) return;
     await read();
-    timer = setTimeout(next, self.peek() && !rates.peek() ? 1000 : EVERY_MS) as unknown as number;
+    timer = setTimeout(next, EVERY_MS) as unknown as number;
   };
   addEventListener('visibilitychange', () => void next());
   void next();

@@ -31,7 +31,7 @@ export function Chart({ x, lines, window: w, stack = false, zero = false, h = 30
   const now = useRef({ format, onHover, onZoom, w });
   now.current = { format, onHover, onZoom, w };
   const data = [x, ...(stack ? stacked(lines.map((l) => l.v)) : lines.map((l) => l.v))] as uPlot.AlignedData;
-  const shape = JSON.stringify([lines.map((l) => [l.name, l.color]), stack, zero, h, theme.value, utc.value]);
+  const shape = JSON.stringify([format(1024), lines.map((l) => [l.name, l.color]), stack, zero, h, theme.value, utc.value]);
 
   useEffect(() => {
     const axis = { stroke: css('--tx3'), grid: { stroke: css('--line'), width: 1 }, ticks: { show: false }, font: '10.5px ' + css('--mono') };
@@ -48,7 +48,7 @@ export function Chart({ x, lines, window: w, stack = false, zero = false, h = 30
         },
         axes: [
           { ...axis, size: 24, space: 90, incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800], values: (_, ts) => ts.map((t) => tickLabel(t * 1e3, now.current.w.z - now.current.w.a, utc.value)) },
-          { ...axis, size: 64, space: 34, values: (_, vs) => vs.map((v) => now.current.format(v)) },
+          { ...axis, size: 64, space: 34, incrs: format(1024).includes('Ki') ? POWERS_OF_TWO : undefined, values: (_, vs) => vs.map((v) => now.current.format(v)) },
         ],
         series: [
           {},
@@ -81,6 +81,9 @@ export function Chart({ x, lines, window: w, stack = false, zero = false, h = 30
   useEffect(() => plot.current?.setData(data), [x, lines, w]);
   return <div class="chart" ref={box} style={{ height: `${h}px` }} />;
 }
+
+/** Round steps for bytes. */
+const POWERS_OF_TWO = Array.from({ length: 70 }, (_, i) => 2 ** (i - 10));
 
 /** Samples without neighbours would be invisible as a line. */
 const lonely = (v: (number | null)[]): boolean => v.every((x, i) => x === null || (v[i - 1] == null && v[i + 1] == null));
