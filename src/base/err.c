@@ -24,8 +24,8 @@ static void PRINTF_LIKE(3, 0) format(char *text, size_t room, const char *fmt, v
     if (end - (lead - 1) < whole) text[lead - 1] = 0;
 }
 
-bool err_set(struct err *e, enum err_code code, const char *fmt, ...) {
-    if (!e) return false;
+void err_put(struct err *e, enum err_code code, const char *fmt, ...) {
+    if (!e) return;
     char text[sizeof e->msg]; /* the arguments may point into e->msg */
     va_list ap;
     va_start(ap, fmt);
@@ -33,27 +33,26 @@ bool err_set(struct err *e, enum err_code code, const char *fmt, ...) {
     va_end(ap);
     e->code = code;
     memcpy(e->msg, text, sizeof text);
-    return false;
 }
 
-bool err_errno(struct err *e, enum err_code code, int errno_value, const char *fmt, ...) {
+void err_put_errno(struct err *e, enum err_code code, int errno_value, const char *fmt, ...) {
     char text[sizeof e->msg];
     va_list ap;
     va_start(ap, fmt);
     format(text, sizeof text, fmt, ap);
     va_end(ap);
     char reason[64];
-    return err_set(e, code, "%s: %s", text, strerror_r(errno_value, reason, sizeof reason));
+    err_put(e, code, "%s: %s", text, strerror_r(errno_value, reason, sizeof reason));
 }
 
-bool err_wrap(struct err *e, const char *fmt, ...) {
-    if (!e) return false;
+void err_put_context(struct err *e, const char *fmt, ...) {
+    if (!e) return;
     char text[sizeof e->msg];
     va_list ap;
     va_start(ap, fmt);
     format(text, sizeof text, fmt, ap);
     va_end(ap);
-    return err_set(e, e->code, "%s: %s", text, e->msg);
+    err_put(e, e->code, "%s: %s", text, e->msg);
 }
 
 int err_http_status(enum err_code code) {

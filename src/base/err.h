@@ -23,12 +23,22 @@ struct err {
     char msg[232];
 };
 
-/* Sets code and message and returns false, so that a failing function ends in one line. e may be NULL. */
-bool err_set(struct err *e, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* As err_set, with ": <strerror(errno_value)>" behind the message. */
-bool err_errno(struct err *e, enum err_code code, int errno_value, const char *fmt, ...) PRINTF_LIKE(4, 5);
-/* Puts "context: " before the message of an error on its way up; returns false. */
-bool err_wrap(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* err_set(e, code, format, ...): sets code and message and yields false, so that a failing function ends in one line. e may be NULL.
+ * err_errno(e, code, errno_value, format, ...): the same, with ": <strerror(errno_value)>" behind the message.
+ * err_wrap(e, format, ...): puts "context: " before the message of an error on its way up.
+ * Macros, so that compilers and analyzers see the false, and with it that nobody reads *out after a failure. */
+#define err_set(...) err_false_after_(err_put(__VA_ARGS__))
+#define err_errno(...) err_false_after_(err_put_errno(__VA_ARGS__))
+#define err_wrap(...) err_false_after_(err_put_context(__VA_ARGS__))
+#define err_false_after_(call) \
+    __extension__({            \
+        call;                  \
+        (bool)false;           \
+    })
+void err_put(struct err *e, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void err_put_errno(struct err *e, enum err_code code, int errno_value, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void err_put_context(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
 static inline str err_str(const struct err *e) {
     return str_c(e->msg);
 }

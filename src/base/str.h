@@ -46,7 +46,7 @@ static inline bool str_ends(str s, str suffix) {
 static inline str str_sub(str s, size_t from, size_t to) {
     to = MIN(to, s.n);
     from = MIN(from, to);
-    return (str){s.p ? s.p + from : NULL, to - from};
+    return (str){from ? s.p + from : s.p, to - from};
 }
 static inline str str_from(str s, size_t from) {
     return str_sub(s, from, s.n);
