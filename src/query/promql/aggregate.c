@@ -176,7 +176,10 @@ static bool take(struct drain *s, struct series *in, struct err *e) {
     struct aggregator *a = CONTAINER_OF(s, struct aggregator, drain);
     struct group *g = group_of(a, in);
     enum agg_op op = a->node->agg.op;
-    if (in->h) add_hists(a, g, in);
+    if (in->h) {
+        add_hists(a, g, in);
+        arena_reset(a->g->r->window);
+    }
     if (op == AGG_SUM) {
         add_sums(g, in->v, a->g->n);
         return run_check(a->g->r, e);

@@ -318,6 +318,17 @@ static bool add_result(struct pairing *p, struct label_index *labels, struct mat
     return true;
 }
 
+/* Do both have a sample at the step? NULL and 0 stand for the fill values, which are there when the side is not. */
+static bool meet(const struct pairing *p, const struct series *many, size_t one, size_t step) {
+    return p->which[step] == one && (many ? has_value(many, step) : !p->occupied[step]);
+}
+
+static bool ever_meet(const struct pairing *p, const struct series *many, size_t one) {
+    for (size_t k = 0; k < p->o.g->n; k++)
+        if (meet(p, many, one, k)) return true;
+    return false;
+}
+
 /* Results of one series of the many side (NULL: the fill value) with one of the one side (0: the fill value). */
 static bool pair(struct pairing *p, size_t group, const struct series *many, size_t one, struct series *out, struct err *e) {
     struct grid *g = p->o.g;
@@ -325,7 +336,7 @@ static bool pair(struct pairing *p, size_t group, const struct series *many, siz
     struct labels key = p->groups.p[group];
     *out = (struct series){.v = column_new(g->r, g->n), .drop_name = p->o.n->binary.return_bool || (many && many->drop_name)};
     for (size_t k = 0; k < g->n; k++) {
-        if (p->which[k] != one || (many ? !has_value(many, k) : p->occupied[k])) continue;
+        if (!meet(p, many, one, k)) continue;
         struct operand left = many ? operand_at(many, k) : (struct operand){p->m->fill_left_value, NULL};
         struct operand right = other ? operand_at(other, k) : (struct operand){p->m->fill_right_value, NULL};
         struct operand x;
@@ -351,6 +362,7 @@ static bool pair_group(struct pairing *p, size_t group, struct label_index *labe
         const struct series *many = i < many_n ? &p->many.m.p[p->many_of.members[many_from + i]] : NULL;
         for (size_t j = 0; j < one_n + (many && p->m->fill_right); j++) {
             size_t one = j < one_n ? p->one_of.members[one_from + j] + 1 : 0;
+            if (!ever_meet(p, many, one)) continue;
             if (!pair(p, group, many, one, &s, e)) return false;
             if (!series_is_empty(&s, g->n) && !add_result(p, labels, &results, &s, e)) return false;
         }

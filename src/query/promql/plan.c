@@ -41,6 +41,13 @@ static bool positive_duration(struct run *r, const struct node *n, int64_t *out_
     return false;
 }
 
+static bool select_series(struct planner *p, unsigned slot, const struct matcher *m, size_t n, int64_t from_ms, int64_t to_ms) {
+    struct tsdb_selection **out = &p->r->selected[slot];
+    if (!tsdb_select(p->db, m, n, from_ms, to_ms, 0, out, p->e)) return false;
+    if (p->r->bytes_max) tsdb_selection_set_max_bytes(*out, p->r->bytes_max);
+    return true;
+}
+
 static bool plan_selector(struct planner *p, const struct node *n, int64_t start_ms, int64_t end_ms) {
     struct run *r = p->r;
     const struct selector *s = &n->select.sel;
@@ -51,7 +58,7 @@ static bool plan_selector(struct planner *p, const struct node *n, int64_t start
         if (s->anchored || s->smoothed) back += r->lookback_ms;
     }
     if (s->smoothed) end_ms += r->lookback_ms;
-    return tsdb_select(p->db, s->m, s->m_n, start_ms - back + 1, end_ms, 0, &r->selected[s->slot], p->e);
+    return select_series(p, s->slot, s->m, s->m_n, start_ms - back + 1, end_ms);
 }
 
 /* The grid of a subquery's inner expression: aligned to absolute multiples of its step. */
@@ -82,7 +89,7 @@ static bool plan_info(struct planner *p, const struct node *n, int64_t start_ms,
     struct info_matchers m;
     if (!info_matchers(r, p->regexes, n, &m, p->e)) return false;
     if (!info_reference(r, n->call.args[0], &start_ms, &end_ms, p->e)) return false;
-    return tsdb_select(p->db, m.all, m.all_n, start_ms - r->lookback_ms + 1, end_ms, 0, &r->selected[n->call.slot], p->e);
+    return select_series(p, n->call.slot, m.all, m.all_n, start_ms - r->lookback_ms + 1, end_ms);
 }
 
 static bool check_edges(struct planner *p, const struct node *call) {

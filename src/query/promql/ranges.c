@@ -38,6 +38,8 @@ static bool scalar_args(struct grid *g, const struct node *call, size_t range_at
     return true;
 }
 
+enum { WORK_BETWEEN_CHECKS = 1 << 18 }; /* samples looked at, windows overlapping */
+
 /* All windows of one series. Windows move forward only, so their edges do too. */
 static bool slide(struct range_call *c, const struct range_src *src, struct series *out, struct err *e) {
     const struct rseries *s = c->s;
@@ -46,6 +48,7 @@ static bool slide(struct range_call *c, const struct range_src *src, struct seri
     int64_t after = c->smoothed ? r->lookback_ms : 0;
     bool (*call)(struct range_call *) = c->call->call.fn->over_range;
     bool any = false;
+    size_t work = 0;
     c->lo = c->hi = 0;
     for (size_t step = 0; step < c->g->n; step++) {
         c->to_ms = range_end(src, step);
@@ -54,6 +57,12 @@ static bool slide(struct range_call *c, const struct range_src *src, struct seri
         if (c->hi < c->lo) c->hi = c->lo;
         while (c->hi < s->n && s->t[c->hi] <= c->to_ms + after) c->hi++;
         if (c->lo == c->hi) continue;
+        work += c->hi - c->lo;
+        if (work > WORK_BETWEEN_CHECKS) {
+            work = 0;
+            if (r->job && !job_check(r->job, e)) return false;
+            arena_reset(r->window);
+        }
         c->step = step;
         c->t_ms = grid_time(c->g, step);
         c->out_h = NULL;

@@ -1,0 +1,176 @@
+/* A query's limits and its life between the threads. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "query/promql/promql.h"
+
+enum { SERIES = 50, SAMPLES = 100 };
+
+static struct tsdb *db;
+
+static bool labels_of(const struct metric_batch *b, size_t i, struct arena *a, struct labels *out, struct err *e) {
+    (void)b;
+    (void)e;
+    struct label *l = arena_new_n(a, struct label, 2);
+    l[0] = (struct label){LABEL_METRIC_NAME, STR("m")};
+    l[1] = (struct label){STR("i"), arena_printf(a, "%03zu", i)};
+    *out = (struct labels){l, 2};
+    return true;
+}
+
+static int setup(void **state) {
+    (void)state;
+    struct tsdb_options o = {.series_max = 1000, .labels_per_series_max = 30, .label_value_bytes_max = 100, .out_of_order_ms = INT64_MAX / 4};
+    struct err e;
+    struct push_result r;
+    loop_own_thread();
+    assert_true(tsdb_open(&o, &db, &e));
+    struct metric_batch *b = metric_batch_new(4096);
+    b->row_n = SERIES;
+    b->rows = arena_new_n(b->arena, struct series_row, SERIES);
+    b->sample_n = SERIES * SAMPLES;
+    b->t_ms = arena_new_n(b->arena, int64_t, b->sample_n);
+    b->v = arena_new_n(b->arena, double, b->sample_n);
+    b->row_labels = labels_of;
+    for (uint32_t i = 0; i < SERIES; i++) {
+        b->rows[i] = (struct series_row){.key = arena_printf(b->arena, "%u", i), .sample_at = i * SAMPLES, .sample_n = SAMPLES};
+        for (uint32_t k = 0; k < SAMPLES; k++) {
+            b->t_ms[i * SAMPLES + k] = k * 1000;
+            b->v[i * SAMPLES + k] = i + k;
+        }
+    }
+    assert_true(tsdb_append_now(db, b, &r, &e));
+    assert_int_equal(r.stored, SERIES * SAMPLES);
+    return 0;
+}
+static int teardown(void **state) {
+    (void)state;
+    tsdb_close(db);
+    return 0;
+}
+
+static const struct promql_params range = {.query = STR_INIT("m"), .start_ms = 0, .end_ms = 99000, .step_ms = 1000};
+
+static enum err_code code_of(struct promql_params p, const struct job *job, struct err *e) {
+    struct promql_query *q;
+    bool planned = promql_plan(db, &p, &q, e);
+    if (!planned) return e->code;
+    bool ok = promql_run(q, job, e);
+    promql_free(q);
+    return ok ? ERR_NONE : e->code;
+}
+
+static void limits_samples(void **state) {
+    (void)state;
+    struct err e;
+    struct promql_params p = range;
+    p.samples_max = SERIES * 100 - 1;
+    assert_int_equal(code_of(p, NULL, &e), ERR_LIMIT);
+    assert_non_null(strstr(e.msg, "too many samples"));
+    p.samples_max = SERIES * 100;
+    assert_int_equal(code_of(p, NULL, &e), ERR_NONE);
+    p.query = STR("count(m)"); /* holds one series at a time */
+    p.samples_max = 200;
+    assert_int_equal(code_of(p, NULL, &e), ERR_NONE);
+    p.query = STR("max_over_time(m[1y:1ms])");
+    assert_int_equal(code_of(p, NULL, &e), ERR_LIMIT);
+}
+
+static void limits_bytes(void **state) {
+    (void)state;
+    struct err e;
+    struct promql_params p = range;
+    p.bytes_max = 20000;
+    assert_int_equal(code_of(p, NULL, &e), ERR_LIMIT);
+    assert_non_null(strstr(e.msg, "bytes of memory"));
+    p.bytes_max = 10 << 20;
+    assert_int_equal(code_of(p, NULL, &e), ERR_NONE);
+}
+
+static void gives_up_when_canceled_or_late(void **state) {
+    (void)state;
+    struct err e;
+    struct job canceled = {0};
+    flag_set(&canceled.cancel);
+    assert_int_equal(code_of(range, &canceled, &e), ERR_CANCELED);
+    struct job late = {.deadline_ns = clock_mono_ns() - 1};
+    assert_int_equal(code_of(range, &late, &e), ERR_TIMEOUT);
+    struct job fine = {.deadline_ns = clock_mono_ns() + 60 * NS_PER_S};
+    assert_int_equal(code_of(range, &fine, &e), ERR_NONE);
+}
+
+static void yields_columns_sorted_by_labels(void **state) {
+    (void)state;
+    struct promql_query *q;
+    struct err e;
+    assert_true(promql_plan(db, &range, &q, &e));
+    assert_true(promql_run(q, NULL, &e));
+    const struct promql_result *r = promql_result(q);
+    assert_int_equal(r->type, PT_VECTOR);
+    assert_int_equal(r->series_n, SERIES);
+    assert_int_equal(r->step_n, 100);
+    assert_true(r->series[7].v[3] == 10);
+    assert_true(str_eq(labels_get(r->series[7].labels, STR("i")), STR("007")));
+    assert_int_equal(r->samples, SERIES * 100);
+    promql_free(q);
+}
+
+static void yields_the_samples_of_a_range_vector(void **state) {
+    (void)state;
+    struct promql_query *q;
+    struct err e;
+    struct promql_params p = {.query = STR("m{i=\"001\"}[3s]"), .start_ms = 10500, .end_ms = 10500};
+    assert_true(promql_plan(db, &p, &q, &e));
+    assert_true(promql_run(q, NULL, &e));
+    const struct promql_result *r = promql_result(q);
+    assert_int_equal(r->type, PT_MATRIX);
+    assert_int_equal(r->series_n, 1);
+    assert_int_equal(r->series[0].n, 3);
+    assert_int_equal(r->series[0].t_ms[0], 8000);
+    assert_true(r->series[0].v[2] == 11);
+    promql_free(q);
+}
+
+static void refuses_what_is_no_range_query(void **state) {
+    (void)state;
+    struct err e;
+    struct promql_params p = range;
+    p.query = STR("m[5m]");
+    assert_int_equal(code_of(p, NULL, &e), ERR_INPUT);
+    assert_non_null(strstr(e.msg, "invalid expression type \"range vector\" for range query"));
+    p.query = STR("m[step() - 1s]");
+    p.step_ms = 0;
+    assert_int_equal(code_of(p, NULL, &e), ERR_INPUT);
+    assert_non_null(strstr(e.msg, "duration must be greater than 0"));
+}
+
+static void keeps_the_whole_text_of_long_errors(void **state) {
+    (void)state;
+    struct promql_query *q;
+    struct err e;
+    struct promql_params p = {
+        .query = STR("label_replace(m, \"a_rather_long_label_name_to_make_the_message_long_enough\", \"x\", \"i\", \".*\") * on() m")};
+    assert_true(promql_plan(db, &p, &q, &e));
+    assert_false(promql_run(q, NULL, &e));
+    assert_non_null(strstr(e.msg, "found duplicate series"));
+    assert_true(str_ends(promql_long_error(q), STR("matching labels must be unique on one side")));
+    promql_free(q);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(limits_samples),
+        cmocka_unit_test(limits_bytes),
+        cmocka_unit_test(gives_up_when_canceled_or_late),
+        cmocka_unit_test(yields_columns_sorted_by_labels),
+        cmocka_unit_test(yields_the_samples_of_a_range_vector),
+        cmocka_unit_test(refuses_what_is_no_range_query),
+        cmocka_unit_test(keeps_the_whole_text_of_long_errors),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
