@@ -1,3 +1,4 @@
-// Runs before the first paint, so that a chosen theme never flashes in the other one. Without a choice the style sheet follows the system.
+// Runs before the first paint, so that the page never flashes in the other theme: the chosen one, else the system's.
 const chosen = new URLSearchParams(location.search).get('theme') ?? localStorage.getItem('theme');
-if (chosen === 'dark' || chosen === 'light') document.documentElement.dataset.theme = chosen;
+const system = matchMedia('(prefers-color-scheme: light)').matches ? 'light' : 'dark';
+document.documentElement.dataset.theme = chosen === 'dark' || chosen === 'light' ? chosen : system;

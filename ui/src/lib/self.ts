@@ -15,37 +15,15 @@ export const rates = signal<Rates | null>(null);
 export const lost = signal(false);
 
 const EVERY_MS = 5000;
-/** Scrapes come in bursts: rates are taken over half a minute of readings, and over the life of the process until there are enough. */
+/** Scrapes come in bursts: rates are taken over half a minute of readings. */
 const READINGS = 7;
-const ENOUGH = 4;
 let readings: Status[] = [];
-
-const beginning = (s: Status): Status => ({
-  ...s,
-  now_ms: s.start_ms,
-  metrics: { ...s.metrics, received: 0 },
-  logs: { ...s.logs, received: 0 },
-  spans: { ...s.spans, received: 0 },
-  process: { ...s.process, cpu_ms: 0 },
-});
-
-export function ratesBetween(old: Status, now: Status): Rates | null {
-  const s = (now.now_ms - old.now_ms) / 1e3;
-  if (s <= 0 || now.start_ms !== old.start_ms) return null;
-  const per = (a: number, b: number) => Math.max(0, (b - a) / s);
-  return {
-    samples: per(old.metrics.received, now.metrics.received),
-    logs: per(old.logs.received, now.logs.received),
-    spans: per(old.spans.received, now.spans.received),
-    cpu: per(old.process.cpu_ms, now.process.cpu_ms) / 1e3,
-  };
-}
 
 async function read(): Promise<void> {
   try {
     const now = await status(AbortSignal.timeout(EVERY_MS));
     readings = [...readings.filter((r) => r.start_ms === now.start_ms), now].slice(-READINGS);
-    rates.value = ratesBetween(readings.length < ENOUGH ? beginning(now) : readings[0], now);
+    rates.value = ratesBetween(readings[0], now);
     self.value = now;
     lost.value = false;
   } catch {
