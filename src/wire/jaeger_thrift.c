@@ -1,5 +1,6 @@
 #include "wire/jaeger_thrift.h"
 
+#include "codec/text.h"
 #include "wire/zipkin_v1.h"
 
 /* Scratch of one decode: the items of the list being read, before they are copied at their exact size. */
@@ -112,17 +113,22 @@ static void read_references(struct decoder *d, struct event *ev) {
     ev->link_n = links.n;
 }
 
-/* The parent is no link: the first CHILD_OF reference of the same trace that is, or becomes, parent_id is taken out. */
+static bool names(const struct span_link *l, const struct event *ev, uint64_t span_id) {
+    return l->span_id == span_id && l->trace.hi == ev->trace.hi && l->trace.lo == ev->trace.lo;
+}
+
+/* The first CHILD_OF of the same trace is the parent, if parentSpanId did not say it. It is no link as well, but where that would lose its place:
+ * behind other references, or beside a FOLLOWS_FROM of the same span. */
 static void settle_parent(struct event *ev) {
-    struct span_link *l = (struct span_link *)ev->links; /* ours: just read */
-    for (size_t i = 0; i < ev->link_n; i++) {
-        bool same_trace = l[i].trace.hi == ev->trace.hi && l[i].trace.lo == ev->trace.lo;
-        if (l[i].follows_from || !same_trace || (ev->parent_id != 0 && ev->parent_id != l[i].span_id)) continue;
-        ev->parent_id = l[i].span_id;
-        memmove(l + i, l + i + 1, (ev->link_n - i - 1) * sizeof *l);
-        ev->link_n--;
-        return;
-    }
+    const struct span_link *l = ev->links;
+    size_t naming = 0;
+    for (size_t i = 0; i < ev->link_n && ev->parent_id == 0; i++)
+        if (!l[i].follows_from && names(&l[i], ev, l[i].span_id)) ev->parent_id = l[i].span_id;
+    if (ev->parent_id == 0) return;
+    for (size_t i = 0; i < ev->link_n; i++) naming += names(&l[i], ev, ev->parent_id);
+    if (naming != 1 || l[0].follows_from || !names(&l[0], ev, ev->parent_id)) return;
+    ev->links++;
+    ev->link_n--;
 }
 
 static void read_span(struct decoder *d) {
@@ -207,14 +213,23 @@ static struct zipkin_endpoint read_endpoint(struct decoder *d) {
 
 enum { Z_BOOL, Z_BYTES, Z_I16, Z_I32, Z_I64, Z_DOUBLE, Z_STRING };
 
-/* Numbers are big-endian in the bytes. A value of the wrong length is kept as bytes. */
-static struct value zipkin_value(int64_t type, str bytes) {
+static struct value unreadable(str bytes, struct arena *a) {
+    AUTO(buf_done) struct buf b = {0};
+    buf_add(&b, STR("Cannot parse Zipkin value "));
+    base64_put(&b, bytes);
+    buf_add(&b, bytes.n ? STR(": unexpected EOF") : STR(": EOF"));
+    return value_str(arena_str(a, buf_str(&b)));
+}
+
+/* Numbers are big-endian in the bytes. One that is too short becomes the text that Jaeger's converter makes of it. */
+static struct value zipkin_value(int64_t type, str bytes, struct arena *a) {
     static const uint8_t widths[] = {[Z_I16] = 2, [Z_I32] = 4, [Z_I64] = 8, [Z_DOUBLE] = 8};
     uint64_t number = 0;
-    for (size_t i = 0; i < MIN(bytes.n, (size_t)8); i++) number = number << 8 | (uint8_t)bytes.p[i];
     if (type == Z_BOOL) return value_bool(bytes.n && bytes.p[0] != 0);
     if (type == Z_STRING) return value_str(bytes);
-    if (type < Z_I16 || type > Z_DOUBLE || bytes.n != widths[type]) return (struct value){.type = VAL_BYTES, .s = bytes};
+    if (type < Z_I16 || type > Z_DOUBLE) return (struct value){.type = VAL_BYTES, .s = bytes};
+    if (bytes.n < widths[type]) return unreadable(bytes, a);
+    for (size_t i = 0; i < widths[type]; i++) number = number << 8 | (uint8_t)bytes.p[i];
     double real;
     memcpy(&real, &number, sizeof real);
     switch (type) {
@@ -256,7 +271,7 @@ static void read_binary_annotations(struct decoder *d, struct zipkin_v1_span *z)
             case 4: x.host = read_endpoint(d); break;
             default: break;
             }
-        x.value = zipkin_value(type, bytes);
+        x.value = zipkin_value(type, bytes, d->arena);
         avec_push(d->arena, &list, x);
     }
     z->tags = list.p;

@@ -3,7 +3,8 @@
  *
  *   Process      the stream: service and process tags
  *   Tag          by vType alone (real clients fill the other value fields too)
- *   references   parentSpanId, else the first CHILD_OF of the same trace, is the parent; the others are links
+ *   references   parentSpanId, else the first CHILD_OF of the same trace, is the parent; the others are links. The parent is among the links as
+ *                well when it is not the first reference, or is FOLLOWS_FROM too
  *   Log          a span event named by its field "event"
  * Spans without trace or span id are left out and counted. */
 #pragma once

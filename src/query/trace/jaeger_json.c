@@ -79,15 +79,18 @@ static void put_reference(struct json_out *o, bool follows, struct trace_id trac
     json_put_object_end(o);
 }
 
+/* As Jaeger's MaybeAddParentSpanID: the parent leads, unless a reference names it already. */
+static bool links_parent(const struct event *e) {
+    for (size_t i = 0; i < e->link_n; i++)
+        if (e->links[i].span_id == e->parent_id && e->links[i].trace.hi == e->trace.hi && e->links[i].trace.lo == e->trace.lo) return true;
+    return false;
+}
+
 static void put_references(struct json_out *o, const struct event *e) {
     json_put_key_c(o, "references");
     json_put_array(o);
-    if (e->parent_id) put_reference(o, false, e->trace, e->parent_id);
-    for (size_t i = 0; i < e->link_n; i++) {
-        const struct span_link *l = &e->links[i];
-        bool is_parent = !l->follows_from && l->span_id == e->parent_id && l->trace.hi == e->trace.hi && l->trace.lo == e->trace.lo;
-        if (!is_parent) put_reference(o, l->follows_from, l->trace, l->span_id);
-    }
+    if (e->parent_id && !links_parent(e)) put_reference(o, false, e->trace, e->parent_id);
+    for (size_t i = 0; i < e->link_n; i++) put_reference(o, e->links[i].follows_from, e->links[i].trace, e->links[i].span_id);
     json_put_array_end(o);
 }
 
