@@ -66,6 +66,7 @@ static int put_one(struct search_job *j, const struct es_search *s, bool with_st
         j->out.n = start;
         o = (struct json_out){.buf = &j->out};
         struct es_error error = search_error(&e);
+        if (e.code == ERR_NOT_FOUND) error.index = s->indices.missing;
         json_put_object(&o);
         es_put_error(&o, error);
         json_put_object_end(&o);
