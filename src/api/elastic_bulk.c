@@ -136,6 +136,8 @@ static void decode(struct job *j) {
 }
 static void decoded(struct job *j) {
     struct bulk *b = (struct bulk *)j;
+    struct sink *sink = &b->app->store->sink;
+    sink->count_refused(sink, SIGNAL_LOGS, b->decoded ? b->item_n - b->out.batch->event_n : ITEMS_UNKNOWN);
     if (!b->decoded) {
         struct es_error e = es_error_of(&b->err);
         if (b->err.code == ERR_INPUT) e.status = 400;
@@ -150,7 +152,7 @@ static void decoded(struct job *j) {
         pushed(b, &none);
         return;
     }
-    b->app->store->sink.push_events(&b->app->store->sink, b->out.batch, pushed, b);
+    sink->push_events(sink, b->out.batch, pushed, b);
 }
 
 void es_bulk(void *arg, struct http_exchange *x) {
@@ -189,6 +191,7 @@ void es_doc_put(void *arg, struct http_exchange *x) {
     struct err e;
     str id = x->captures[1].n ? x->captures[1] : new_id(x->arena);
     if (!es_doc_decode(x->body, x->captures[0], id, x->start_ns, &batch, &e)) {
+        app->store->sink.count_refused(&app->store->sink, SIGNAL_LOGS, 1);
         struct es_error error = es_error_of(&e);
         if (e.code == ERR_INPUT) error.type = "document_parsing_exception";
         es_reply_error(x, error);

@@ -57,8 +57,9 @@ static void count_metrics(struct intake *r, const struct metric_batch *b) {
 }
 
 static void push(struct intake *r) {
-    if (r->err.code != ERR_NONE) return finish(r);
     struct sink *sink = &r->app->store->sink;
+    sink->count_refused(sink, r->kind->signal, r->err.code == ERR_NONE ? r->partial.rejected : ITEMS_UNKNOWN);
+    if (r->err.code != ERR_NONE) return finish(r);
     r->pending = 1; /* ours, so that an answer within push_* does not end the request early */
     if (r->events && r->events->event_n) {
         r->pending++;

@@ -6,6 +6,7 @@
 
 struct intake;
 struct intake_kind {
+    enum signal signal; /* of all it decodes */
     /* Any thread: reads r->x->body; fills r->events or r->metrics and r->partial. Must not touch anything else. */
     bool (*decode)(struct intake *r, struct err *e);
     /* Loop thread, once: answers r->x. r->err tells a failed decode, a full queue or a store that took nothing; else r->partial has all that

@@ -85,7 +85,8 @@ static void reply_metrics(struct intake *r) {
     reply(r, STR("rejectedDataPoints"));
 }
 
-static const struct intake_kind kinds[] = {{decode_traces, reply_traces}, {decode_logs, reply_logs}, {decode_metrics, reply_metrics}};
+static const struct intake_kind kinds[] = {
+    {SIGNAL_TRACES, decode_traces, reply_traces}, {SIGNAL_LOGS, decode_logs, reply_logs}, {SIGNAL_METRICS, decode_metrics, reply_metrics}};
 
 static void start(void *app, struct http_exchange *x, const struct intake_kind *kind) {
     str type = intake_content_type(x);

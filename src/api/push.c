@@ -1,5 +1,5 @@
 /* api/push: the other push protocols: Prometheus remote write 1.0 and 2.0, import of metrics pages, Jaeger's Thrift over HTTP (port 14268) and
- * Zipkin's JSON and Thrift (port 9411). Acknowledged once durable. */
+ * Zipkin's JSON, Thrift and protobuf (port 9411). Acknowledged once durable. */
 #include <stdio.h>
 
 #include "api/intake.h"
@@ -9,6 +9,7 @@
 #include "wire/prom_text.h"
 #include "wire/remote_write.h"
 #include "wire/zipkin_json.h"
+#include "wire/zipkin_proto.h"
 
 enum { REMOTE_WRITE_BYTES_MAX = 256 << 20 };
 
@@ -58,7 +59,7 @@ static void reply_remote_write(struct intake *r) {
                                          .headers = headers,
                                          .header_n = again ? 4 : 3});
 }
-static const struct intake_kind remote_write_kind = {decode_remote_write, reply_remote_write};
+static const struct intake_kind remote_write_kind = {SIGNAL_METRICS, decode_remote_write, reply_remote_write};
 
 /* The value of the parameter proto of a Content-Type; empty: none. */
 static str proto_parameter(str content_type) {
@@ -115,7 +116,7 @@ static void reply_page(struct intake *r) {
         err_set(&r->err, ERR_INPUT, "%zu samples refused: %s", r->partial.rejected, r->partial.reason);
     reply_text(r, 204);
 }
-static const struct intake_kind page_kind = {decode_page, reply_page};
+static const struct intake_kind page_kind = {SIGNAL_METRICS, decode_page, reply_page};
 
 static void import_page(void *app, struct http_exchange *x) {
     intake_start(app, x, &page_kind, str_eq_nocase(intake_content_type(x), STR("application/openmetrics-text")));
@@ -123,7 +124,7 @@ static void import_page(void *app, struct http_exchange *x) {
 
 /* --- spans */
 
-enum span_format { JAEGER_THRIFT, ZIPKIN_THRIFT, ZIPKIN_JSON_1, ZIPKIN_JSON_2 };
+enum span_format { JAEGER_THRIFT, ZIPKIN_THRIFT, ZIPKIN_PROTO, ZIPKIN_JSON_1, ZIPKIN_JSON_2 };
 
 static bool decode_spans(struct intake *r, struct err *e) {
     struct jaeger_info info = {0};
@@ -132,6 +133,7 @@ static bool decode_spans(struct intake *r, struct err *e) {
     switch ((enum span_format)r->variant) {
     case JAEGER_THRIFT: ok = jaeger_batch_decode(body, r->now_ns, &r->events, &info, e); break;
     case ZIPKIN_THRIFT: ok = zipkin_thrift_decode(body, r->now_ns, &r->events, &info, e); break;
+    case ZIPKIN_PROTO: ok = zipkin_proto_decode(body, r->now_ns, &r->events, &info.rejected, e); break;
     case ZIPKIN_JSON_1: ok = zipkin_json_decode(body, 1, r->now_ns, &r->events, &info.rejected, e); break;
     case ZIPKIN_JSON_2: ok = zipkin_json_decode(body, 2, r->now_ns, &r->events, &info.rejected, e); break;
     }
@@ -142,7 +144,7 @@ static void reply_spans(struct intake *r) {
     if (r->err.code == ERR_INPUT && r->variant == JAEGER_THRIFT) err_wrap(&r->err, "Unable to process request body");
     reply_text(r, 202);
 }
-static const struct intake_kind spans_kind = {decode_spans, reply_spans};
+static const struct intake_kind spans_kind = {SIGNAL_TRACES, decode_spans, reply_spans};
 
 static void jaeger_spans(void *app, struct http_exchange *x) {
     str type = intake_content_type(x);
@@ -151,13 +153,15 @@ static void jaeger_spans(void *app, struct http_exchange *x) {
     http_reply_text(x, 400, STR("unsupported content type: expected application/x-thrift or application/vnd.apache.thrift.binary\n"));
 }
 
-/* Zipkin's clients may send nothing at all, and JSON without saying so. */
+/* Zipkin's clients may send nothing at all, and JSON without saying so. Beside JSON each version has one binary format. */
 static void zipkin_spans(void *app, struct http_exchange *x, enum span_format json) {
-    str type = intake_content_type(x);
+    bool v1 = json == ZIPKIN_JSON_1;
+    str type = intake_content_type(x), binary = v1 ? STR("application/x-thrift") : STR("application/x-protobuf");
     if (x->body.n == 0) return http_reply(x, (struct http_reply){.status = 202});
-    if (str_eq_nocase(type, STR("application/x-thrift")) && json == ZIPKIN_JSON_1) return intake_start(app, x, &spans_kind, ZIPKIN_THRIFT);
+    if (str_eq_nocase(type, binary)) return intake_start(app, x, &spans_kind, v1 ? ZIPKIN_THRIFT : ZIPKIN_PROTO);
     if (type.n == 0 || str_eq_nocase(type, STR("application/json"))) return intake_start(app, x, &spans_kind, json);
-    http_reply_text(x, 415, json == ZIPKIN_JSON_1 ? STR("expected application/json or application/x-thrift\n") : STR("expected application/json\n"));
+    http_reply_text(x, 415,
+                    v1 ? STR("expected application/json or application/x-thrift\n") : STR("expected application/json or application/x-protobuf\n"));
 }
 static void zipkin_v1_spans(void *app, struct http_exchange *x) {
     zipkin_spans(app, x, ZIPKIN_JSON_1);

@@ -49,6 +49,7 @@ static void put_process(int64_t start_ms, struct buf *page) {
 }
 
 #define ITEMS_HELP "Samples, log lines or spans: received = stored + rejected + dropped."
+#define UNREADABLE_HELP "Request bodies, packets and pages that could not be read at all: how many items they held is not known."
 #define ITEMS(counter, field)                                                                                          \
     {"binnacle_" counter "_total", "counter", ITEMS_HELP, "{signal=\"metrics\"}", (double)m.field},                    \
         {"binnacle_" counter "_total", "counter", ITEMS_HELP, "{signal=\"logs\"}", (double)v.kind[EVENT_LOG].field}, { \
@@ -70,6 +71,10 @@ static void put_store(const struct store *store, struct buf *page) {
         {"binnacle_rejected_samples_total", "counter", "Samples rejected, by reason.", "{reason=\"order\"}", (double)m.rejected_order},
         {"binnacle_rejected_samples_total", "counter", "Samples rejected, by reason.", "{reason=\"duplicate\"}", (double)m.rejected_duplicate},
         {"binnacle_rejected_samples_total", "counter", "Samples rejected, by reason.", "{reason=\"labels\"}", (double)m.rejected_labels},
+        {"binnacle_rejected_samples_total", "counter", "Samples rejected, by reason.", "{reason=\"decoder\"}", (double)m.rejected_decoder},
+        {"binnacle_unreadable_total", "counter", UNREADABLE_HELP, "{signal=\"metrics\"}", (double)store->unreadable[SIGNAL_METRICS]},
+        {"binnacle_unreadable_total", "counter", UNREADABLE_HELP, "{signal=\"logs\"}", (double)store->unreadable[SIGNAL_LOGS]},
+        {"binnacle_unreadable_total", "counter", UNREADABLE_HELP, "{signal=\"traces\"}", (double)store->unreadable[SIGNAL_TRACES]},
         {"binnacle_dropped_samples_total", "counter", "Samples dropped, by reason.", "{reason=\"series_limit\"}", (double)m.dropped_series_limit},
         {"binnacle_dropped_samples_total", "counter", "Samples dropped, by reason.", "{reason=\"io\"}", (double)m.dropped_io},
         {"binnacle_truncated_values_total", "counter", "Attribute values cut at limit.value-bytes.", "{signal=\"logs\"}",

@@ -56,12 +56,14 @@ static void on_packet(void *arg, str packet, str peer) {
     struct err e;
     if (!jaeger_packet_decode(packet, clock_wall_ns(), &batch, &info, &e)) {
         u->stats.decode_errors++;
+        u->sink->count_refused(u->sink, SIGNAL_TRACES, ITEMS_UNKNOWN);
         if (!u->warned) log_warn("udp", "undecodable packet door=%s peer=%" STR_F " error=\"%s\" (counted from now on)", u->name, STR_A(peer), e.msg);
         u->warned = true;
         return;
     }
     note_losses(u, peer, &info);
     u->stats.rejected_spans += info.rejected;
+    u->sink->count_refused(u->sink, SIGNAL_TRACES, info.rejected);
     u->stats.spans += batch->event_n;
     if (batch->event_n)
         u->sink->push_events(u->sink, batch, NULL, NULL);

@@ -48,7 +48,8 @@ struct scrape_job {
     int64_t t_ms, began_ns;
     struct buf page;
     bool openmetrics;
-    struct err err; /* of the fetch: nothing to parse */
+    bool unreadable; /* fetched, but not parsed */
+    struct err err;  /* of the fetch: nothing to parse */
     struct metric_batch *batch;
 };
 
@@ -74,6 +75,7 @@ static void parse_page(struct job *j) {
     if (s->err.code == ERR_NONE && !prom_text_parse(arena_str(b->arena, buf_str(&s->page)), &o, b, &s->err)) {
         metric_batch_free(b);
         b = metric_batch_new(1024);
+        s->unreadable = true;
     }
     b->target = labels_copy(b->arena, t->labels);
     b->whole_target = true;
@@ -144,6 +146,7 @@ static void page_parsed(struct job *j) {
     t->last_error = s->err;
     scraper->stats.scrapes++;
     scraper->stats.failed += !up;
+    if (s->unreadable) scraper->sink->count_refused(scraper->sink, SIGNAL_METRICS, ITEMS_UNKNOWN);
     scraper->stats.samples += s->batch->sample_n;
     struct scrape_report *r = mem_alloc(sizeof *r);
     *r = (struct scrape_report){t, s->t_ms, (double)t->last_duration_ns / 1e9, s->batch->sample_n, up};

@@ -22,6 +22,20 @@ static void push_events(struct sink *sink, struct event_batch *b, push_done done
     evdb_append(CONTAINER_OF(sink, struct store, sink)->events, b, done, arg);
 }
 
+static void count_refused(struct sink *sink, enum signal signal, size_t n) {
+    struct store *s = CONTAINER_OF(sink, struct store, sink);
+    if (n == ITEMS_UNKNOWN) {
+        s->unreadable[signal]++;
+        return;
+    }
+    switch (signal) {
+    case SIGNAL_METRICS: tsdb_count_refused(s->metrics, n); break;
+    case SIGNAL_LOGS: evdb_count_refused(s->events, EVENT_LOG, n); break;
+    case SIGNAL_TRACES: evdb_count_refused(s->events, EVENT_SPAN, n); break;
+    case SIGNAL_N: assert(false); break;
+    }
+}
+
 /* The lock is the process's own flock: it goes with the process, however that ends. The file says whose it is. */
 static bool lock_folder(struct store *s, struct err *e) {
     AUTO(arena_free) struct arena *a = arena_new(512);
@@ -68,7 +82,7 @@ static bool open_parts(struct store *s, struct loop *l, struct pool *pool, const
 
 bool store_open(struct loop *l, struct pool *pool, const struct store_options *o, struct store **out, struct err *e) {
     struct store *s = mem_zalloc(sizeof *s);
-    *s = (struct store){.sink = {.push_metrics = push_metrics, .push_events = push_events},
+    *s = (struct store){.sink = {.push_metrics = push_metrics, .push_events = push_events, .count_refused = count_refused},
                         .vfs = o->vfs,
                         .dir = strdup(o->dir),
                         .disk_free_min_bytes = o->disk_free_min_bytes,

@@ -25,6 +25,7 @@ struct store {
     uint64_t disk_free_min_bytes;
     int64_t disk_check_ms; /* next look at the free space */
     bool disk_full;
+    uint64_t unreadable[SIGNAL_N]; /* count_refused(ITEMS_UNKNOWN) */
     int lock_fd;
 };
 /* Creates and locks the folder (ERR_LIMIT "data folder X is in use by process 123"), opens the stores, replays the WAL. */

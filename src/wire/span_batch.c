@@ -44,6 +44,7 @@ void span_batch_add(struct span_batch *s, struct event *ev) {
     }
     ev->kind = EVENT_SPAN;
     ev->observed_ns = s->now_ns;
+    if (ev->time_ns == 0) ev->time_ns = s->now_ns; /* none was given; in 1970 nobody would find it and retention would drop it */
     read_tags(ev);
     vec_push(&s->events, *ev);
 }

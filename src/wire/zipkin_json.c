@@ -1,7 +1,7 @@
 #include "wire/zipkin_json.h"
 
 #include "codec/json.h"
-#include "wire/zipkin_v1.h"
+#include "wire/zipkin_v2.h"
 
 #define LIST(type)     \
     struct {           \
@@ -112,6 +112,19 @@ static void read_binary_annotations(struct json *j, struct arena *a, struct span
     s->v1.tag_n = list.n;
 }
 
+static const struct {
+    str zipkin, jaeger;
+} kinds[] = {{STR_INIT("CLIENT"), STR_INIT("client")},
+             {STR_INIT("SERVER"), STR_INIT("server")},
+             {STR_INIT("PRODUCER"), STR_INIT("producer")},
+             {STR_INIT("CONSUMER"), STR_INIT("consumer")}};
+
+static str kind_of(str zipkin) {
+    for (size_t i = 0; i < ARRAY_N(kinds); i++)
+        if (str_eq(kinds[i].zipkin, zipkin)) return kinds[i].jaeger;
+    return STR("");
+}
+
 static struct span read_span(struct json *j, struct arena *a) {
     struct span s = {.v1.name = STR(""), .kind = STR(""), .local.service = STR("")};
     uint64_t ignored = 0;
@@ -153,44 +166,6 @@ static struct span read_span(struct json *j, struct arena *a) {
     return s;
 }
 
-static const struct {
-    str zipkin, jaeger;
-} kinds[] = {{STR_INIT("CLIENT"), STR_INIT("client")},
-             {STR_INIT("SERVER"), STR_INIT("server")},
-             {STR_INIT("PRODUCER"), STR_INIT("producer")},
-             {STR_INIT("CONSUMER"), STR_INIT("consumer")}};
-
-static void add_v2(struct span_batch *b, const struct span *s) {
-    struct arena *a = b->batch->arena;
-    struct event ev = {.trace = s->v1.trace, .span_id = s->v1.id, .parent_id = s->v1.parent_id, .body = s->v1.name, .flags = s->v1.debug ? 2 : 0};
-    struct field *attrs = arena_new_n(a, struct field, s->tag_n + 5);
-    size_t n = s->tag_n;
-    if (n) memcpy(attrs, s->tags, n * sizeof *attrs);
-    for (size_t i = 0; i < ARRAY_N(kinds); i++)
-        if (str_eq(kinds[i].zipkin, s->kind)) attrs[n++] = (struct field){STR("span.kind"), value_str(kinds[i].jaeger)};
-    if (s->remote.service.n) attrs[n++] = (struct field){STR("peer.service"), value_str(s->remote.service)};
-    if (s->remote.ipv4) attrs[n++] = (struct field){STR("peer.ipv4"), value_int(s->remote.ipv4)};
-    if (s->remote.ipv6.n) attrs[n++] = (struct field){STR("peer.ipv6"), value_str(s->remote.ipv6)};
-    if (s->remote.port) attrs[n++] = (struct field){STR("peer.port"), value_int(s->remote.port)};
-    ev.attrs = attrs;
-    ev.attr_n = n;
-    struct span_event *events = arena_new_n(a, struct span_event, s->v1.annotation_n);
-    for (size_t i = 0; i < s->v1.annotation_n; i++) {
-        struct span_event *x = &events[ev.event_n];
-        *x = (struct span_event){.name = s->v1.annotations[i].value};
-        ev.event_n += span_batch_time(s->v1.annotations[i].time_us, &x->time_ns);
-    }
-    ev.events = events;
-    if (!span_batch_time(s->v1.time_us, &ev.time_ns) || !span_batch_time(s->v1.duration_us, &ev.duration_ns) || ev.duration_ns < 0) {
-        b->rejected++;
-        return;
-    }
-    const struct field ip = {STR("ip"), value_int(s->local.ipv4)};
-    str service = s->local.service.n ? s->local.service : STR("unknown-service-name");
-    ev.stream = span_batch_stream(b, service, &ip, s->local.ipv4 != 0);
-    span_batch_add(b, &ev);
-}
-
 bool zipkin_json_decode(str body, int version, int64_t now_ns, struct event_batch **out, size_t *rejected, struct err *e) {
     struct span_batch b = span_batch_open(body.n * 3 + 1024, now_ns);
     struct json j = json_open(arena_str(b.batch->arena, body), b.batch->arena);
@@ -201,7 +176,20 @@ bool zipkin_json_decode(str body, int version, int64_t now_ns, struct event_batc
         if (j.bad) break;
         other_version = version == 2 ? s.has_endpoints : s.local.service.n || s.kind.n || s.tags;
         if (version == 2)
-            add_v2(&b, &s);
+            zipkin_v2_add(&b, &(struct zipkin_v2_span){.trace = s.v1.trace,
+                                                       .id = s.v1.id,
+                                                       .parent_id = s.v1.parent_id,
+                                                       .name = s.v1.name,
+                                                       .kind = kind_of(s.kind),
+                                                       .time_us = s.v1.time_us,
+                                                       .duration_us = s.v1.duration_us,
+                                                       .debug = s.v1.debug,
+                                                       .local = s.local,
+                                                       .remote = s.remote,
+                                                       .annotations = s.v1.annotations,
+                                                       .annotation_n = s.v1.annotation_n,
+                                                       .tags = s.tags,
+                                                       .tag_n = s.tag_n});
         else
             zipkin_v1_add(&b, &s.v1);
     }

@@ -1,6 +1,6 @@
 /* wire/zipkin_json: the body of Zipkin's POST /api/v2/spans and /api/v1/spans as JSON -> span batch. Pure; any thread; the batch owns everything.
- * Source: zipkin-api zipkin2-api.yaml and zipkin-api.yaml; mapping as Jaeger 1.57's converters: localEndpoint is the stream's service (and its
- * ip), remoteEndpoint the tags peer.*, annotations are span events, debug is flag 2. Ids are 1..16 hex digits, trace ids up to 32. */
+ * Source: zipkin-api zipkin2-api.yaml and zipkin-api.yaml; mapping as zipkin_v1.h and zipkin_v2.h say. Ids are 1..16 hex digits, trace ids up to
+ * 32. */
 #pragma once
 #include "model/batch.h"
 

@@ -425,6 +425,12 @@ void evdb_edges(struct evdb *db, int64_t from_ns, int64_t to_ns, struct arena *a
     edge_sum_free(sum);
 }
 
+void evdb_count_refused(struct evdb *db, enum event_kind kind, size_t n) {
+    assert_loop_thread();
+    db->kind[kind].received += n;
+    db->kind[kind].rejected += n;
+}
+
 void evdb_stats(const struct evdb *db, struct evdb_stats *out) {
     *out = (struct evdb_stats){0};
     for (int k = 0; k < EVENT_KIND_N; k++) {

@@ -114,3 +114,4 @@ struct evdb_stats {
     } kind[EVENT_KIND_N];
 };
 void evdb_stats(const struct evdb *db, struct evdb_stats *out);
+void evdb_count_refused(struct evdb *db, enum event_kind kind, size_t n); /* events a decoder kept back: received and rejected */

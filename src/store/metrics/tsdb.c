@@ -309,6 +309,13 @@ void tsdb_tick(struct tsdb *db, int64_t now_ms) {
 
 /* --- figures */
 
+void tsdb_count_refused(struct tsdb *db, size_t n) {
+    assert_loop_thread();
+    db->stats.received += n;
+    db->stats.rejected += n;
+    db->stats.rejected_decoder += n;
+}
+
 void tsdb_stats(const struct tsdb *db, struct tsdb_stats *out) {
     const struct head *h = &db->head;
     *out = db->stats;

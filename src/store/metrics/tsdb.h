@@ -72,7 +72,7 @@ MUST_USE bool tsdb_exemplars(struct tsdb *db, const struct matcher *m, size_t n,
 
 struct tsdb_stats {
     uint64_t received, stored, rejected, dropped; /* samples: received = stored + rejected + dropped */
-    uint64_t rejected_order, rejected_duplicate, rejected_labels, dropped_series_limit, dropped_io;
+    uint64_t rejected_order, rejected_duplicate, rejected_labels, rejected_decoder, dropped_series_limit, dropped_io;
     uint64_t series, targets, shapes, head_bytes, head_samples, parts, part_bytes, part_samples, sealed, compactions, damaged_frames;
     int64_t min_ms, max_ms;               /* of all data; 0,0 when empty */
     uint64_t replayed_cells, replay_lost; /* lost: cells of the log that damage made unreadable */
@@ -81,6 +81,7 @@ struct tsdb_stats {
     struct err seal_err; /* why the newest seal failed (it is tried again); ERR_NONE: it did not */
 };
 void tsdb_stats(const struct tsdb *db, struct tsdb_stats *out);
+void tsdb_count_refused(struct tsdb *db, size_t n); /* samples a decoder kept back: received and rejected */
 /* Cardinality (status/tsdb): the top `limit` of each kind. */
 struct name_count {
     str name;

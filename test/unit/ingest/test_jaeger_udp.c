@@ -17,7 +17,7 @@ struct bed {
     struct jaeger_udp *udp;
     struct timer *guard;
     int fd; /* a client */
-    size_t spans, want;
+    size_t spans, want, refused, unreadable;
     char service[32];
 };
 
@@ -33,13 +33,22 @@ static void take_events(struct sink *s, struct event_batch *b, push_done done, v
     if (bed->spans >= bed->want) loop_stop(bed->loop);
 }
 
+static void count_refused(struct sink *s, enum signal signal, size_t n) {
+    struct bed *bed = CONTAINER_OF(s, struct bed, sink);
+    assert_int_equal(signal, SIGNAL_TRACES);
+    if (n == ITEMS_UNKNOWN)
+        bed->unreadable++;
+    else
+        bed->refused += n;
+}
+
 static void too_late(void *arg) {
     loop_stop(((struct bed *)arg)->loop);
 }
 
 static int start(void **state) {
     static struct bed b;
-    b = (struct bed){.sink.push_events = take_events, .loop = loop_new(), .want = 1};
+    b = (struct bed){.sink = {.push_events = take_events, .count_refused = count_refused}, .loop = loop_new(), .want = 1};
     loop_own_thread();
     struct err e;
     if (!jaeger_udp_open(b.loop, "test", STR("127.0.0.1:0"), 1 << 20, &b.sink, &b.udp, &e)) return -1;
@@ -62,7 +71,8 @@ static int stop(void **state) {
     return 0;
 }
 
-static void send_batch(int fd, enum thrift_protocol protocol, int64_t seq, int64_t dropped) {
+/* One span; span_id 0: one that is refused. */
+static void send_span(int fd, enum thrift_protocol protocol, int64_t span_id, int64_t seq, int64_t dropped) {
     struct buf b = {0};
     struct thrift_out o = {.buf = &b, .protocol = protocol};
     thrift_put_message(&o, &(struct thrift_message){.name = STR("emitBatch"), .type = THRIFT_ONEWAY, .seq = 1});
@@ -74,7 +84,7 @@ static void send_batch(int fd, enum thrift_protocol protocol, int64_t seq, int64
     thrift_put_list(&o, 2, THRIFT_LIST, THRIFT_STRUCT, 1);
     thrift_put_struct(&o, 0);
     thrift_put_i64(&o, 1, 5);
-    thrift_put_i64(&o, 3, 6);
+    thrift_put_i64(&o, 3, span_id);
     thrift_put_string(&o, 5, STR("op"));
     thrift_put_end(&o);
     thrift_put_end(&o);
@@ -86,6 +96,10 @@ static void send_batch(int fd, enum thrift_protocol protocol, int64_t seq, int64
     thrift_put_end(&o);
     assert_int_equal(send(fd, b.p, b.n, 0), b.n);
     buf_done(&b);
+}
+
+static void send_batch(int fd, enum thrift_protocol protocol, int64_t seq, int64_t dropped) {
+    send_span(fd, protocol, 6, seq, dropped);
 }
 
 static void pushes_the_spans_of_both_protocols(void **state) {
@@ -122,12 +136,22 @@ static void counts_packets_that_are_no_spans(void **state) {
     struct jaeger_udp_stats s;
     jaeger_udp_stats(b->udp, &s);
     assert_true(s.packets == 3 && s.decode_errors == 2 && s.spans == 1);
+    assert_true(b->unreadable == 2 && b->refused == 0);
+}
+
+static void reports_the_spans_it_refuses(void **state) {
+    struct bed *b = *state;
+    send_span(b->fd, THRIFT_COMPACT, 0, 1, 0);
+    send_batch(b->fd, THRIFT_COMPACT, 2, 0);
+    loop_run(b->loop);
+    assert_true(b->spans == 1 && b->refused == 1 && b->unreadable == 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pushes_the_spans_of_both_protocols, start, stop),
         cmocka_unit_test_setup_teardown(counts_what_was_lost_on_the_way, start, stop),
+        cmocka_unit_test_setup_teardown(reports_the_spans_it_refuses, start, stop),
         cmocka_unit_test_setup_teardown(counts_packets_that_are_no_spans, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
