@@ -19,6 +19,18 @@ const EVERY_MS = 5000;
 const READINGS = 7;
 let readings: Status[] = [];
 
+export function ratesBetween(old: Status, now: Status): Rates | null {
+  const s = (now.now_ms - old.now_ms) / 1e3;
+  if (s <= 0 || now.start_ms !== old.start_ms) return null;
+  const per = (a: number, b: number) => Math.max(0, (b - a) / s);
+  return {
+    samples: per(old.metrics.received, now.metrics.received),
+    logs: per(old.logs.received, now.logs.received),
+    spans: per(old.spans.received, now.spans.received),
+    cpu: per(old.process.cpu_ms, now.process.cpu_ms) / 1e3,
+  };
+}
+
 async function read(): Promise<void> {
   try {
     const now = await status(AbortSignal.timeout(EVERY_MS));
