@@ -17,7 +17,7 @@ struct app {
     int64_t query_timeout_ms, lookback_ms;
     uint64_t query_samples_max;
     size_t query_bytes_max;
-    size_t buckets_max; /* Elasticsearch search.max_buckets */
+    size_t buckets_max;       /* Elasticsearch search.max_buckets */
     struct es_state *elastic; /* api/elastic's own, made when needed; elastic_state_free at the end */
     /* views, set by cmd/serve; may be NULL in tests */
     void (*targets)(void *arg, struct arena *a, struct target_view **out, size_t *n);

@@ -274,7 +274,7 @@ static bool read_checkpoint(struct wal *w, struct arena *a, struct wal_replay_st
         if (e) *e = why;
         return false;
     }
-    uint64_t words[WAL_OWNER_N + 2];
+    uint64_t words[WAL_OWNER_N + 2] = {0};
     if (bytes.n == sizeof words) memcpy(words, bytes.p, sizeof words);
     if (bytes.n != sizeof words || words[0] != WAL_CHECKPOINT_MAGIC || words[WAL_OWNER_N + 1] != hash_check(words, sizeof words - 8)) {
         err_set(&stats->first_damage, ERR_CORRUPT, "wal/checkpoint is damaged: replaying the whole log");

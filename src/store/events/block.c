@@ -236,7 +236,7 @@ bool block_traces(const struct part *p, uint32_t index, struct traces *out) {
 
 bool block_column_read(struct block *b, struct block_column *c) {
     if (c->state != COLUMN_UNREAD) return c->state == COLUMN_READ;
-    str text;
+    str text = STR_NULL;
     bool ok = true;
     if (cell_is_ints(c->type) || cell_is_strings(c->type)) ok = c->section && section_read(b->part, c->section, b->arena, &text);
     if (ok && cell_is_ints(c->type)) ok = ints_open((enum encoding)c->section->enc, text, c->n, b->arena, &c->ints);
