@@ -20,9 +20,7 @@ void prom_error(struct http_exchange *x, int status, const char *type, str messa
     json_put_key_c(&o, "error");
     json_put_string(&o, message);
     json_put_object_end(&o);
-    static const struct http_pair retry[] = {{STR_INIT("Retry-After"), STR_INIT("1")}};
-    bool busy = status == 503;
-    http_reply(x, (struct http_reply){.status = status, .content_type = STR("application/json"), .body_buf = &b, .headers = retry, .header_n = busy});
+    http_reply_json(x, status, &b);
 }
 
 void prom_bad_param(struct http_exchange *x, const char *name, str message) {
