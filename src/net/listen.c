@@ -138,6 +138,8 @@ static bool split(str address, char host[static 256], char port[static 8], struc
     if (bracketed) h = str_sub(h, 1, h.n - 1);
     if (!str_u64(p, &number) || number > 65535 || h.n > 255 || (!bracketed && str_find_char(h, ':') != STR_NONE) || str_find_char(h, 0) != STR_NONE)
         return err_set(e, ERR_INPUT, "not an address: \"%" STR_F "\" (expected host:port, [ipv6]:port or :port)", STR_A(str_sub(address, 0, 100)));
+    /* RFC 6761 6.3: loopback whatever the resolver says; a bare system has no /etc/hosts. 127.0.0.1, not ::1: clients with old habits expect it. */
+    if (str_eq(h, STR("localhost"))) h = STR("127.0.0.1");
     if (h.n) memcpy(host, h.p, h.n);
     host[h.n] = 0;
     snprintf(port, 8, "%u", (unsigned)number);
@@ -158,7 +160,7 @@ bool net_bind(str address, int type, int *fd, struct err *e) {
     struct addrinfo *found = NULL;
     int failed = getaddrinfo(host[0] ? host : NULL, port, &hints, &found);
     if (failed) return err_set(e, ERR_IO, "cannot resolve \"%s\": %s", host, gai_strerror(failed));
-    /* "localhost" may be both ::1 and 127.0.0.1: clients with old habits expect the latter. For all interfaces one IPv6 socket takes both. */
+    /* For all interfaces one IPv6 socket takes both. */
     int preferred = !host[0] && kernel_has_ipv6() ? AF_INET6 : AF_INET;
     const struct addrinfo *best = found;
     while (best && best->ai_family != preferred) best = best->ai_next;
