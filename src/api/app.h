@@ -30,7 +30,8 @@ struct app {
 };
 
 /* One table per file of api/; cmd/serve puts them together. */
-extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], otlp_routes[], push_routes[], ui_routes[], admin_routes[];
+extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], jaeger_v3_routes[], otlp_routes[], push_routes[], ui_routes[],
+    admin_routes[];
 
 /* Ends app->elastic; NULL is fine. */
 void elastic_state_free(struct es_state *s);

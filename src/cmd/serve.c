@@ -60,7 +60,7 @@ static const struct {
 };
 
 static const struct http_route *const route_tables[] = {admin_routes,  otlp_routes,    push_routes, prometheus_routes,
-                                                        jaeger_routes, elastic_routes, ui_routes};
+                                                        jaeger_routes, jaeger_v3_routes, elastic_routes, ui_routes};
 
 static str door_address(const struct options *o, size_t offset) {
     return *(const str *)((const char *)o + offset);

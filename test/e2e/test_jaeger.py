@@ -287,4 +287,46 @@ def test_keeps_acknowledged_spans_over_kill_9():
         bn.eq(s.get('/api/services/durable/operations').json['data'], ['op'])
 
 
+# --- api_v3
+
+def test_answers_api_v3_with_otlp_inside():
+    with bn.Server() as s:
+        sent = [span(1, 1, 'GET /', NOW_US, 1000, kind=2, attrs=[('n', 5), ('ok', True), ('x', 0.5)], status={'code': 2, 'message': 'm'}),
+                span(1, 2, 'orphan', NOW_US, 10, parent=9)]
+        push(s, 'shop', sent)
+        bn.eq(s.get('/api/v3/services').json, {'services': ['shop']})
+        bn.eq(s.get('/api/v3/operations', service='shop', spanKind='server').json, {'operations': [{'name': 'GET /', 'spanKind': 'server'}]})
+        resource = s.get('/api/v3/traces/1').json['result']['resourceSpans'][0]
+        bn.eq(resource['resource'], {'attributes': [attr('service.name', 'shop')]})
+        for got, want in zip(resource['scopeSpans'][0]['spans'], sent):
+            bn.eq({k: v for k, v in got.items() if k in want}, {k: want[k] for k in want if want[k] not in ('', [])})
+        iso = lambda us: time.strftime('%Y-%m-%dT%H:%M:%S+00:00', time.gmtime(us / 1e6))
+        when = {'query.startTimeMin': iso(NOW_US - 10_000_000), 'query.startTimeMax': iso(NOW_US + 10_000_000)}
+        found = s.get('/api/v3/traces', **{'query.serviceName': 'shop', 'query.attributes': '{"n":"5"}', **when}).json['result']['resourceSpans']
+        bn.eq(found, [resource])
+        # Grafana: snake_case, and times that are not percent-encoded
+        plain = s.get('/api/v3/traces?query.service_name=shop&query.start_time_min=%s&query.start_time_max=%s&query.num_traces=1' % tuple(when.values()))
+        bn.eq(plain.json['result']['resourceSpans'], [resource])
+        bn.eq(s.get('/api/v3/traces', **{'query.serviceName': 'none', **when}).json, {'result': {'resourceSpans': []}})
+        bn.eq(s.get('/api/v3/trace-summaries', **when).json, {'summaries': [{
+            'traceId': hex_id(1, 32), 'rootServiceName': 'shop', 'rootOperationName': 'GET /', 'minStartTimeUnixNano': str(NOW_US * 1000),
+            'maxEndTimeUnixNano': str((NOW_US + 1000) * 1000), 'spanCount': 2, 'errorSpanCount': 1, 'orphanSpanCount': 1,
+            'services': [{'name': 'shop', 'spanCount': 2, 'errorSpanCount': 1}]}]})
+
+
+def test_refuses_in_the_form_of_api_v3():
+    with bn.Server() as s:
+        when = {'query.startTimeMin': '2026-01-01T00:00:00Z', 'query.startTimeMax': '2026-01-02T00:00:00Z'}
+        for path, params, status, part in (('/api/v3/traces/1', {}, 404, 'trace not found'), ('/api/v3/traces/x', {}, 400, 'not a trace id'),
+                                           ('/api/v3/operations', {}, 400, "parameter 'service' is required"),
+                                           ('/api/v3/traces', {}, 400, 'query.startTimeMin is required'),
+                                           ('/api/v3/traces', {**when, 'query.startTimeMax': 'x'}, 400, 'malformed parameter query.startTimeMax'),
+                                           ('/api/v3/traces', {**when, 'query.durationMin': '1'}, 400, 'malformed parameter query.durationMin'),
+                                           ('/api/v3/trace-summaries', {**when, 'query.attributes': '[]'}, 400, 'malformed parameter query.attributes'),
+                                           ('/api/v3/traces', {**when, 'query.searchDepth': '0'}, 400, "'query.searchDepth' must be 1 to")):
+            reply = s.get(path, **params)
+            bn.eq((reply.status, reply.json['error']['httpCode']), (status, status), path)
+            bn.has(reply.json['error']['message'], part)
+
+
 bn.main()
