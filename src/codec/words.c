@@ -132,7 +132,7 @@ static bool touching_join(enum word_class before, enum word_class after) {
 /* From a letter, digit, Katakana or '_': the end of the word; 0 when it holds nothing but '_'. */
 static size_t word_end(struct cursor *c) {
     bool real = false;
-    enum word_class last = c->class;
+    enum word_class last;
     for (;;) {
         real |= makes_word(c->class);
         last = c->class;

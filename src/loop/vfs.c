@@ -308,7 +308,7 @@ static bool dir_of(const char *path, char out[static PATH_MAX], struct err *e) {
     if (n >= PATH_MAX) return err_set(e, ERR_INPUT, "the path is longer than %d bytes", PATH_MAX);
     memcpy(out, path, n);
     out[n] = 0;
-    if (n == 0) strcpy(out, ".");
+    if (n == 0) snprintf(out, PATH_MAX, ".");
     return true;
 }
 

@@ -72,7 +72,7 @@ static bool has_descriptor(long pid, const char *link) {
 static void process_name(long pid, char out[static 32]) {
     char path[40];
     snprintf(path, sizeof path, "/proc/%ld/comm", pid);
-    strcpy(out, "a process");
+    snprintf(out, 32, "a process");
     FILE *f = fopen(path, "re");
     if (!f) return;
     if (fgets(out, 32, f)) out[strcspn(out, "\n")] = 0;
