@@ -59,7 +59,7 @@ static const struct {
     {"door.udp-zipkin", "udp-zipkin", offsetof(struct options, door_udp_zipkin)},
 };
 
-static const struct http_route *const route_tables[] = {admin_routes,  otlp_routes,    push_routes, prometheus_routes,
+static const struct http_route *const route_tables[] = {admin_routes,  otlp_routes,      push_routes,    prometheus_routes,
                                                         jaeger_routes, jaeger_v3_routes, elastic_routes, ui_routes};
 
 static str door_address(const struct options *o, size_t offset) {
