@@ -2,16 +2,53 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/hash.h"
 #include "codec/varint.h"
 #include "codec/words.h"
 #include "store/events/cells.h"
 
-enum { HEADER = 24, SEGMENT_MAX = 1 << 18, ATTEMPTS = 100 };
+enum { HEADER = 24, SEGMENT_MAX = 1 << 18, ATTEMPTS = 100, SET_MIN = 256 };
 
 uint64_t word_hash(str word) {
     return hash_stable(word);
+}
+
+static void insert(struct fingerprints *f, uint64_t hash) {
+    size_t at = hash & (f->cap - 1);
+    while (f->slots[at] != 0 && f->slots[at] != hash) at = (at + 1) & (f->cap - 1);
+    f->n += f->slots[at] == 0;
+    f->slots[at] = hash;
+}
+
+static void grow(struct fingerprints *f) {
+    struct fingerprints bigger = {.cap = MAX(f->cap * 4, (size_t)SET_MIN), .has_zero = f->has_zero};
+    bigger.slots = mem_zalloc(bigger.cap * sizeof *bigger.slots);
+    for (size_t i = 0; i < f->cap; i++)
+        if (f->slots[i]) insert(&bigger, f->slots[i]);
+    free(f->slots);
+    *f = bigger;
+}
+
+static void add_hash(struct fingerprints *f, uint64_t hash) {
+    if (f->n * 2 >= f->cap) grow(f);
+    if (hash)
+        insert(f, hash);
+    else
+        f->has_zero = true;
+}
+
+/* The set as an array, in its place; the set is then empty. */
+static uint64_t *take_hashes(struct fingerprints *f, size_t *n) {
+    uint64_t *keys = f->slots;
+    size_t out = 0;
+    for (size_t i = 0; i < f->cap; i++)
+        if (keys[i]) keys[out++] = keys[i];
+    if (f->has_zero) keys[out++] = 0; /* the set is never more than half full */
+    *f = (struct fingerprints){0};
+    *n = out;
+    return keys;
 }
 
 void fingerprints_add(struct fingerprints *f, const uint32_t *ends, size_t n, const char *bytes) {
@@ -20,7 +57,7 @@ void fingerprints_add(struct fingerprints *f, const uint32_t *ends, size_t n, co
     for (size_t i = 0; i < n; from = ends[i++]) {
         arena_reset(a);
         struct words w = words_open(str_n(bytes + from, ends[i] - from), a);
-        for (struct word x; words_next(&w, &x);) vec_push(&f->hashes, word_hash(x.text));
+        for (struct word x; words_next(&w, &x);) add_hash(f, word_hash(x.text));
     }
 }
 
@@ -58,33 +95,6 @@ void fingerprints_add_hex(struct fingerprints *f, const uint64_t *parts, size_t 
     assert(n * 16 < sizeof text);
     for (size_t i = 0; i < n; i++) snprintf(text + 16 * i, 17, "%016llx", (unsigned long long)parts[i]);
     add_text(f, str_n(text, n * 16));
-}
-
-/* Sorts by radix: a block has a million words, most of them repeated. */
-static size_t sort_unique(uint64_t *v, size_t n) {
-    uint64_t *other = mem_alloc(MAX(n, 1) * sizeof *other);
-    uint64_t *in = v;
-    uint64_t *out = other;
-    for (unsigned shift = 0; shift < 64; shift += 16) {
-        static _Thread_local uint32_t at[1 << 16];
-        memset(at, 0, sizeof at);
-        for (size_t i = 0; i < n; i++) at[in[i] >> shift & 0xffff]++;
-        uint32_t sum = 0;
-        for (size_t i = 0; i < 1 << 16; i++) {
-            uint32_t count = at[i];
-            at[i] = sum;
-            sum += count;
-        }
-        for (size_t i = 0; i < n; i++) out[at[in[i] >> shift & 0xffff]++] = in[i];
-        uint64_t *swap = in;
-        in = out;
-        out = swap;
-    }
-    free(other); /* an even number of passes: the result is in v */
-    size_t unique = 0;
-    for (size_t i = 0; i < n; i++)
-        if (i == 0 || v[i] != v[i - 1]) v[unique++] = v[i];
-    return unique;
 }
 
 struct shape {
@@ -150,7 +160,8 @@ static bool peel(const struct shape *s, const uint64_t *keys, size_t n, uint64_t
 }
 
 bool fingerprints_put(struct fingerprints *f, struct buf *b) {
-    size_t n = sort_unique(f->hashes.p, f->hashes.n);
+    size_t n;
+    uint64_t *keys = take_hashes(f, &n);
     bool built = false;
     if (n) {
         struct shape s = shape_for(n);
@@ -158,7 +169,7 @@ bool fingerprints_put(struct fingerprints *f, struct buf *b) {
         uint32_t *slot = mem_alloc(n * sizeof *slot);
         for (int attempt = 0; attempt < ATTEMPTS && !built; attempt++) {
             s.seed = hash_mix((uint64_t)attempt + 1, n);
-            built = peel(&s, f->hashes.p, n, stack, slot);
+            built = peel(&s, keys, n, stack, slot);
         }
         if (built) {
             buf_le32(b, (uint32_t)n);
@@ -179,7 +190,7 @@ bool fingerprints_put(struct fingerprints *f, struct buf *b) {
         free(stack);
         free(slot);
     }
-    vec_done(&f->hashes);
+    free(keys);
     return built;
 }
 

@@ -5,10 +5,11 @@
  *   section WORDS: u32 key count, u32 segment length, u32 segment count, u32 zero, u64 seed, then (segment count + 2) * segment length bytes */
 #pragma once
 #include "base/buf.h"
-#include "base/vec.h"
 
-struct fingerprints { /* being collected; zeroed is empty */
-    VEC(uint64_t) hashes;
+struct fingerprints { /* being collected: a set of hashes; zeroed is empty. Most words of a block come again and again. */
+    uint64_t *slots;  /* 0: free */
+    size_t n, cap;    /* cap: a power of two */
+    bool has_zero;    /* the word whose hash is 0 */
 };
 /* The words of n strings. */
 void fingerprints_add(struct fingerprints *f, const uint32_t *ends, size_t n, const char *bytes);

@@ -8,7 +8,7 @@
 
 enum {
     MERGE_N = 4,                 /* parts of one size become one */
-    MERGE_ROWS_BYTES = 96 << 20, /* raw bytes up to which rows are sorted anew; above, blocks are copied as they are */
+    MERGE_ROWS_BYTES = 24 << 20, /* raw bytes up to which rows are sorted anew; parts of full heads are laid side by side, block by block */
     MERGE_TIERS = 4,
     RETRY_MS = 5000,
     NAME_MAX_BYTES = 64,

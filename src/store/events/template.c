@@ -32,49 +32,46 @@ struct encoder {
     VEC(uint32_t) ids;              /* per text */
 };
 
-static bool is_alnum(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+enum char_class { C_OTHER = 0, C_DIGIT = 1, C_HEX_LETTER = 2, C_LETTER = 4, C_MARK = 8 };
+enum { C_ALNUM = C_DIGIT | C_HEX_LETTER | C_LETTER };
+static const uint8_t classes[256] = {
+    ['0' ... '9'] = C_DIGIT, ['a' ... 'f'] = C_HEX_LETTER, ['g' ... 'z'] = C_LETTER, ['A' ... 'Z'] = C_LETTER, [MARK_DIGITS... MARK_ESCAPE] = C_MARK,
+};
+
+/* What a run of letters and digits is, from the classes within; 0: constant. */
+static enum mark mark_of(unsigned seen, size_t n) {
+    if (!(seen & C_DIGIT)) return 0;
+    if (seen == C_DIGIT && n <= DIGITS_MAX) return MARK_DIGITS;
+    return !(seen & C_LETTER) && n >= HEX_MIN && n <= HEX_MAX && n % 2 == 0 ? MARK_HEX : MARK_WORD;
 }
 
-/* What a run of letters and digits is; 0: constant. */
-static enum mark classify(str run) {
-    bool digit = false;
-    bool letter = false;
-    bool hex = true;
-    for (size_t i = 0; i < run.n; i++) {
-        char c = run.p[i];
-        bool d = c >= '0' && c <= '9';
-        digit |= d;
-        letter |= !d;
-        hex &= d || (c >= 'a' && c <= 'f');
-    }
-    if (!digit) return 0;
-    if (!letter && run.n <= DIGITS_MAX) return MARK_DIGITS;
-    return hex && run.n >= HEX_MIN && run.n <= HEX_MAX && run.n % 2 == 0 ? MARK_HEX : MARK_WORD;
-}
-
+/* Text that stands in the pattern as it is, [from, to), goes there in one piece when something else comes. */
 static void read_text(struct encoder *x, str text) {
-    buf_clear(&x->pattern);
+    struct buf *b = &x->pattern;
+    buf_clear(b);
+    buf_reserve(b, text.n * 2 + 1); /* no piece is written longer than twice its length */
     x->variables.n = 0;
+    size_t from = 0;
     for (size_t at = 0; at < text.n;) {
-        if (!is_alnum(text.p[at])) {
-            if (text.p[at] >= MARK_DIGITS && text.p[at] <= MARK_ESCAPE) buf_char(&x->pattern, MARK_ESCAPE);
-            buf_char(&x->pattern, text.p[at++]);
+        unsigned seen = classes[(uint8_t)text.p[at]];
+        size_t start = at++;
+        if (seen == C_OTHER) continue;
+        if (seen == C_MARK) {
+            buf_add(b, str_sub(text, from, start));
+            buf_char(b, MARK_ESCAPE);
+            from = start;
             continue;
         }
-        size_t end = at + 1;
-        while (end < text.n && is_alnum(text.p[end])) end++;
-        str run = str_sub(text, at, end);
-        enum mark mark = classify(run);
-        at = end;
-        if (!mark) {
-            buf_add(&x->pattern, run);
-            continue;
-        }
-        buf_char(&x->pattern, (char)mark);
-        if (mark == MARK_HEX) buf_char(&x->pattern, (char)run.n);
-        vec_push(&x->variables, ((struct variable){mark, run}));
+        for (unsigned c; at < text.n && (c = classes[(uint8_t)text.p[at]]) & C_ALNUM; at++) seen |= c;
+        enum mark mark = mark_of(seen, at - start);
+        if (!mark) continue;
+        buf_add(b, str_sub(text, from, start));
+        from = at;
+        buf_char(b, (char)mark);
+        if (mark == MARK_HEX) buf_char(b, (char)(at - start));
+        vec_push(&x->variables, ((struct variable){mark, str_sub(text, start, at)}));
     }
+    buf_add(b, str_sub(text, from, text.n));
 }
 
 static uint32_t find_template(struct encoder *x) {
