@@ -85,34 +85,32 @@ static void decoded(struct job *j) {
     push(CONTAINER_OF(j, struct intake, job));
 }
 
-void intake_start(struct app *app, struct http_exchange *x, const struct intake_kind *kind, int variant) {
-    struct intake *r = mem_zalloc(sizeof *r);
-    r->x = x;
-    r->app = app;
-    r->kind = kind;
-    r->variant = variant;
+static void start(struct intake intake) {
+    struct intake *r = mem_alloc(sizeof *r);
+    *r = intake;
     r->now_ns = clock_wall_ns();
-    if (x->body.n <= LARGE_BODY_BYTES) {
+    if (r->body.n <= LARGE_BODY_BYTES) {
         decode(r);
         push(r);
         return;
     }
     r->job = (struct job){.run = run_decode, .done = decoded};
-    if (!pool_submit(app->pool, LANE_QUERY, &r->job, &r->err)) finish(r);
+    if (!pool_submit(r->app->pool, LANE_QUERY, &r->job, &r->err)) finish(r);
+}
+
+void intake_start(struct app *app, struct http_exchange *x, const struct intake_kind *kind, int variant) {
+    start((struct intake){.x = x, .body = x->body, .app = app, .kind = kind, .variant = variant});
+}
+
+void intake_start_grpc(struct app *app, struct grpc_exchange *x, const struct intake_kind *kind) {
+    start((struct intake){.grpc = x, .body = x->body, .app = app, .kind = kind});
 }
 
 int intake_status(const struct intake *r) {
     return r->err.code == ERR_LIMIT && strstr(r->err.msg, "too large") ? 413 : err_http_status(r->err.code);
 }
 
-void intake_reply(struct intake *r, int status, str content_type, str body) {
-    static const struct http_pair retry_after = {STR_INIT("Retry-After"), STR_INIT("1")};
-    bool again = status == 429 || status == 503;
-    http_reply(r->x, (struct http_reply){
-                         .status = status, .content_type = content_type, .body = body, .headers = again ? &retry_after : NULL, .header_n = again});
-}
-
-str intake_content_type(struct http_exchange *x) {
+str intake_content_type(const struct http_exchange *x) {
     str type = http_header(x, STR("Content-Type")), head;
     str_cut(&type, ';', &head);
     return str_trim(head);

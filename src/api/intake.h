@@ -2,19 +2,22 @@
  * push, and answer when the store says that all of it is durable. Loop thread, except decode. */
 #pragma once
 #include "api/app.h"
+#include "net/grpc_server.h"
 #include "wire/otlp_common.h"
 
 struct intake;
 struct intake_kind {
     enum signal signal; /* of all it decodes */
-    /* Any thread: reads r->x->body; fills r->events or r->metrics and r->partial. Must not touch anything else. */
+    /* Any thread: reads r->body; fills r->events or r->metrics and r->partial. Must not touch anything else. */
     bool (*decode)(struct intake *r, struct err *e);
-    /* Loop thread, once: answers r->x. r->err tells a failed decode, a full queue or a store that took nothing; else r->partial has all that
-     * was refused, by the decoder and by the store. */
+    /* Loop thread, once: answers r->x or r->grpc. r->err tells a failed decode, a full queue or a store that took nothing; else r->partial has all
+     * that was refused, by the decoder and by the store. */
     void (*reply)(struct intake *r);
 };
 struct intake {
-    struct http_exchange *x;
+    struct http_exchange *x; /* one of both */
+    struct grpc_exchange *grpc;
+    str body; /* of whichever it is */
     struct app *app;
     int variant; /* the kind's own: an encoding, a signal */
     int64_t now_ns;
@@ -30,9 +33,8 @@ struct intake {
     size_t pending, dropped;
 };
 void intake_start(struct app *app, struct http_exchange *x, const struct intake_kind *kind, int variant);
+void intake_start_grpc(struct app *app, struct grpc_exchange *x, const struct intake_kind *kind);
 /* Status for r->err: 400, 413 (too large), 429 (full), 503 (the store failed)... */
 int intake_status(const struct intake *r);
-/* Replies with Retry-After where the status asks for it. body is copied. */
-void intake_reply(struct intake *r, int status, str content_type, str body);
 /* The media type of the request, without parameters. */
-str intake_content_type(struct http_exchange *x);
+str intake_content_type(const struct http_exchange *x);

@@ -1,6 +1,8 @@
 /* api/otlp: OTLP over HTTP (specification 1.x "OTLP/HTTP"): traces, logs and metrics as protobuf or JSON, answered in the same content type once they
  * are durable. Refused items are a partial success; a body that cannot be read is 400, a full server 429 or 503 with Retry-After; the error
  * body is a google.rpc.Status. */
+#include "api/otlp.h"
+
 #include <stdio.h>
 
 #include "api/intake.h"
@@ -40,6 +42,24 @@ static void put_status(struct buf *b, enum otlp_encoding enc, const struct err *
     json_put_object_end(&o);
 }
 
+bool otlp_error_body(const struct http_exchange *x, int status, str reason, struct buf *out, str *content_type) {
+    static const struct {
+        int status;
+        enum err_code code;
+    } codes[] = {{404, ERR_NOT_FOUND}, {405, ERR_UNSUPPORTED}, {413, ERR_LIMIT}, {429, ERR_LIMIT}, {503, ERR_IO}};
+    bool ours = x->door && x->door->kind == DOOR_OTLP;
+    for (const struct http_route *r = otlp_routes; r->pattern && !ours; r++) ours = str_eq_c(x->path, r->pattern);
+    if (!ours) return false;
+    struct err e = {.code = ERR_INPUT};
+    for (size_t i = 0; i < ARRAY_N(codes); i++)
+        if (codes[i].status == status) e.code = codes[i].code;
+    err_set(&e, e.code, "%" STR_F, STR_A(reason));
+    enum otlp_encoding enc = str_eq_nocase(intake_content_type(x), content_types[OTLP_PROTOBUF]) ? OTLP_PROTOBUF : OTLP_JSON;
+    put_status(out, enc, &e);
+    *content_type = content_types[enc];
+    return true;
+}
+
 static void put_partial(struct buf *b, enum otlp_encoding enc, const struct otlp_partial *p, str rejected_key) {
     if (enc == OTLP_PROTOBUF) {
         if (p->rejected == 0) return;
@@ -73,7 +93,7 @@ static void reply(struct intake *r, str rejected_key) {
         put_partial(&body, enc, &r->partial, rejected_key);
     else
         put_status(&body, enc, &r->err);
-    intake_reply(r, ok ? 200 : intake_status(r), content_types[enc], buf_str(&body));
+    http_reply(r->x, (struct http_reply){.status = ok ? 200 : intake_status(r), .content_type = content_types[enc], .body_buf = &body});
 }
 static void reply_traces(struct intake *r) {
     reply(r, STR("rejectedSpans"));

@@ -14,8 +14,8 @@
 enum { REMOTE_WRITE_BYTES_MAX = 256 << 20 };
 
 static void reply_text(struct intake *r, int good_status) {
-    if (r->err.code != ERR_NONE) return intake_reply(r, intake_status(r), STR("text/plain; charset=utf-8"), err_str(&r->err));
-    intake_reply(r, good_status, STR(""), STR(""));
+    if (r->err.code != ERR_NONE) return http_reply_text(r->x, intake_status(r), err_str(&r->err));
+    http_reply_text(r->x, good_status, STR(""));
 }
 
 static void one_metric_batch(struct intake *r, struct metric_batch *b) {
@@ -44,20 +44,18 @@ static void reply_remote_write(struct intake *r) {
         counts[0] = r->stored > r->histograms ? r->stored - r->histograms : 0;
     static const char *const names[3] = {"X-Prometheus-Remote-Write-Samples-Written", "X-Prometheus-Remote-Write-Histograms-Written",
                                          "X-Prometheus-Remote-Write-Exemplars-Written"};
-    struct http_pair headers[4];
+    struct http_pair headers[3];
     for (size_t i = 0; i < 3; i++) {
         int n = snprintf(digits[i], sizeof digits[i], "%zu", counts[i]);
         headers[i] = (struct http_pair){str_c(names[i]), str_n(digits[i], (size_t)n)};
     }
     int status = r->err.code != ERR_NONE ? intake_status(r) : refused ? 400 : 204;
-    bool again = status == 429 || status == 503;
-    if (again) headers[3] = (struct http_pair){STR("Retry-After"), STR("1")};
     str body = r->err.code != ERR_NONE ? err_str(&r->err) : str_c(r->partial.reason);
     http_reply(r->x, (struct http_reply){.status = status,
                                          .content_type = status == 204 ? STR("") : STR("text/plain; charset=utf-8"),
                                          .body = status == 204 ? STR("") : body,
                                          .headers = headers,
-                                         .header_n = again ? 4 : 3});
+                                         .header_n = ARRAY_N(headers)});
 }
 static const struct intake_kind remote_write_kind = {SIGNAL_METRICS, decode_remote_write, reply_remote_write};
 

@@ -98,6 +98,7 @@ void http_reply(struct http_exchange *x, struct http_reply r) {
     if (p.gzipped) add_header(c, m, STR("Content-Encoding"), STR("gzip"));
     if (choice) add_header(c, m, STR("Vary"), STR("Accept-Encoding"));
     for (size_t i = 0; i < r.header_n; i++) add_header(c, m, r.headers[i].name, r.headers[i].value);
+    if (r.status == 429 || r.status == 503) add_header(c, m, STR("Retry-After"), STR("1"));
     call_answer(c, r.status, m, reply_bytes);
 }
 
@@ -114,10 +115,9 @@ void http_reply_json(struct http_exchange *x, int status, struct buf *json) {
 void call_refuse(struct call *c) {
     struct http_exchange *x = &c->x;
     const struct http_server_config *config = &c->server->config;
-    struct http_pair headers[3];
+    struct http_pair headers[2];
     size_t n = 0;
     if (c->refusal == 405 || c->refusal == 204) headers[n++] = (struct http_pair){STR("Allow"), http_methods_format(x->arena, c->refusal_allow)};
-    if (c->refusal == 503) headers[n++] = (struct http_pair){STR("Retry-After"), STR("1")};
     if (c->refusal_close) headers[n++] = (struct http_pair){STR("Connection"), STR("close")};
     struct http_reply r = {.status = c->refusal, .headers = headers, .header_n = n};
     struct buf body = {0};

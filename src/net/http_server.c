@@ -119,8 +119,8 @@ static void tell_gone(struct call *c) {
         c->x.on_gone(c->x.on_gone_arg);
 }
 
-str http_header(struct http_exchange *x, str name) {
-    struct call *c = (struct call *)x;
+str http_header(const struct http_exchange *x, str name) {
+    const struct call *c = (const struct call *)x;
     const char *value;
     size_t n;
     if (!c->connection || !MHD_lookup_connection_value_n(c->connection, MHD_HEADER_KIND, name.p, name.n, &value, &n) || !value) return STR_NULL;

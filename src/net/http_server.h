@@ -32,8 +32,8 @@ struct http_exchange {
     uint64_t trace_hi, trace_lo, span_id, parent_span_id;
     bool trace_unsampled; /* the caller's traceparent says: not recorded. The page's own polling does */
 };
-str http_header(struct http_exchange *x, str name);      /* case-insensitive; absent: empty */
-str http_param(const struct http_exchange *x, str name); /* first; absent: empty */
+str http_header(const struct http_exchange *x, str name); /* case-insensitive; absent: empty */
+str http_param(const struct http_exchange *x, str name);  /* first; absent: empty */
 bool http_has_param(const struct http_exchange *x, str name);
 
 struct http_reply {
@@ -46,7 +46,8 @@ struct http_reply {
     const struct http_pair *headers; /* extra; copied */
     size_t header_n;
 };
-void http_reply(struct http_exchange *x, struct http_reply r); /* ends the exchange: x is gone afterwards; large bodies are gzipped when accepted */
+/* Ends the exchange: x is gone afterwards. Large bodies are gzipped when accepted; 429 and 503 say Retry-After: 1. */
+void http_reply(struct http_exchange *x, struct http_reply r);
 void http_reply_text(struct http_exchange *x, int status, str text);
 void http_reply_json(struct http_exchange *x, int status, struct buf *json); /* moves the buffer */
 

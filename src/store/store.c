@@ -80,31 +80,6 @@ static bool open_parts(struct store *s, struct loop *l, struct pool *pool, const
     return true;
 }
 
-bool store_open(struct loop *l, struct pool *pool, const struct store_options *o, struct store **out, struct err *e) {
-    struct store *s = mem_zalloc(sizeof *s);
-    *s = (struct store){.sink = {.push_metrics = push_metrics, .push_events = push_events, .count_refused = count_refused},
-                        .vfs = o->vfs,
-                        .dir = strdup(o->dir),
-                        .disk_free_min_bytes = o->disk_free_min_bytes,
-                        .lock_fd = -1};
-    if (!lock_folder(s, e) || !open_parts(s, l, pool, o, e)) {
-        store_close(s);
-        return false;
-    }
-    *out = s;
-    return true;
-}
-
-void store_close(struct store *s) {
-    if (!s) return;
-    wal_close(s->wal); /* commits; the pushes that waited are answered */
-    tsdb_close(s->metrics);
-    evdb_close(s->events);
-    if (s->lock_fd >= 0) close(s->lock_fd);
-    free(s->dir);
-    free(s);
-}
-
 /* Nothing is accepted while the disk has less than the minimum free: room stays for sealing and for the system. Heals by itself. */
 static void check_disk(struct store *s, int64_t now_ms) {
     uint64_t free_bytes;
@@ -117,6 +92,32 @@ static void check_disk(struct store *s, int64_t now_ms) {
         err_set(&e, ERR_LIMIT, "the disk of %s is nearly full: %llu MiB free, disk.free-min is %llu MiB; nothing is accepted until there is room",
                 s->dir, (unsigned long long)(free_bytes >> 20), (unsigned long long)(s->disk_free_min_bytes >> 20));
     wal_refuse(s->wal, s->disk_full ? &e : NULL);
+}
+
+bool store_open(struct loop *l, struct pool *pool, const struct store_options *o, struct store **out, struct err *e) {
+    struct store *s = mem_zalloc(sizeof *s);
+    *s = (struct store){.sink = {.push_metrics = push_metrics, .push_events = push_events, .count_refused = count_refused},
+                        .vfs = o->vfs,
+                        .dir = strdup(o->dir),
+                        .disk_free_min_bytes = o->disk_free_min_bytes,
+                        .lock_fd = -1};
+    if (!lock_folder(s, e) || !open_parts(s, l, pool, o, e)) {
+        store_close(s);
+        return false;
+    }
+    check_disk(s, 0);
+    *out = s;
+    return true;
+}
+
+void store_close(struct store *s) {
+    if (!s) return;
+    wal_close(s->wal); /* commits; the pushes that waited are answered */
+    tsdb_close(s->metrics);
+    evdb_close(s->events);
+    if (s->lock_fd >= 0) close(s->lock_fd);
+    free(s->dir);
+    free(s);
 }
 
 void store_tick(struct store *s, int64_t now_ms) {

@@ -30,6 +30,7 @@ void zipkin_v2_add(struct span_batch *s, const struct zipkin_v2_span *z) {
         s->rejected++;
         return;
     }
+    if (z->time_us == 0) ev.time_ns = s->now_ns; /* late spans name none; in 1970 nobody would find them and retention would drop them */
     add_attrs(s->batch->arena, z, &ev);
     add_events(s->batch->arena, z, &ev);
     const struct field ip = {STR("ip"), value_int(z->local.ipv4)};
