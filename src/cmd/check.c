@@ -11,6 +11,7 @@ static const struct {
     const char *help;
 } checks[] = {
     {"metrics", cmd_check_metrics, "[--scrape-openmetrics | --openmetrics] [FILE]: a metrics page"},
+    {"config", cmd_check_config, "FILE: the settings of binnacle serve"},
 };
 
 int cmd_check(int argc, char **argv) {

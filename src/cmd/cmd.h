@@ -5,4 +5,5 @@ int cmd_serve(int argc, char **argv);
 int cmd_query(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_check_metrics(int argc, char **argv); /* check metrics: argv[0] is "metrics" */
+int cmd_check_config(int argc, char **argv);
 int cmd_promqltest(int argc, char **argv);
