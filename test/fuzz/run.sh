@@ -1,14 +1,15 @@
 #!/bin/sh
-# run.sh TARGET CORPUS: replays the corpus, then fuzzes for ${FUZZ_SECONDS:-10} s, or for FUZZ_RUNS inputs; new inputs go to a throw-away folder, a crash is left in build/.
+# run.sh TARGET CORPUS: replays the corpus, then fuzzes for ${FUZZ_SECONDS:-10} s. New inputs go to a throw-away folder; one that crashes is left beside
+# TARGET.
 set -eu
 target=$1 corpus=$2
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-"$target" -runs=0 "$corpus" 2>&1 | tail -n 1
-exec_ok=0
-until=-max_total_time=${FUZZ_SECONDS:-10}
-[ -z "${FUZZ_RUNS:-}" ] || until=-runs=$FUZZ_RUNS
-"$target" "$until" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$(dirname "$target")/crash-" "$scratch" "$corpus" >"$scratch.log" 2>&1 || exec_ok=1
-tail -n 3 "$scratch.log"
-[ $exec_ok = 0 ] || { tail -n 60 "$scratch.log"; rm -f "$scratch.log"; exit 1; }
-rm -f "$scratch.log"
+mkdir "$scratch/new"
+if ! "$target" -runs=0 "$corpus" >"$scratch/log" 2>&1 ||
+    ! "$target" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$target-" \
+        "$scratch/new" "$corpus" >"$scratch/log" 2>&1; then
+    tail -n 60 "$scratch/log"
+    exit 1
+fi
+tail -n 1 "$scratch/log"

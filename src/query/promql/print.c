@@ -273,6 +273,15 @@ static void put_agg_head(struct buf *b, const struct node *n) {
     buf_char(b, ' ');
 }
 
+/* "+Inf ^ 2" would be read as +(Inf ^ 2). */
+static void put_lhs(struct buf *b, const struct node *n) {
+    const struct node *lhs = n->binary.lhs;
+    if (n->binary.op == OP_POW && lhs->kind == NODE_NUMBER && isinf(lhs->number.value))
+        put_c(b, "Inf");
+    else
+        promql_print(b, lhs);
+}
+
 void promql_print(struct buf *b, const struct node *n) {
     switch (n->kind) {
     case NODE_NUMBER:
@@ -298,7 +307,7 @@ void promql_print(struct buf *b, const struct node *n) {
         promql_print(b, n->unary.expr);
         break;
     case NODE_BINARY:
-        promql_print(b, n->binary.lhs);
+        put_lhs(b, n);
         buf_printf(b, " %s", op_text(n->binary.op));
         put_modifiers(b, n);
         buf_char(b, ' ');

@@ -62,6 +62,7 @@ static void prints_the_normal_form(void **state) {
         {"foo[5m:]@end()", "foo[5m:] @ end()"},
         {"foo[step()*2] anchored", "foo[step() * 2] anchored"},
         {"0x10 + 1e-7", "16 + 0.0000001"},
+        {"Inf ^ 2 + Inf", "Inf ^ 2 + +Inf"},
         {"\"a\\tb\\x00\"", "\"a\\tb\\x00\""},
     };
     for (size_t i = 0; i < ARRAY_N(pairs); i++) assert_string_equal(printed(pairs[i][0]), pairs[i][1]);
