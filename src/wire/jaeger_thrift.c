@@ -63,18 +63,6 @@ static void read_tags(struct decoder *d, const struct field **out, size_t *n) {
     *n = tags.n;
 }
 
-/* The field "event" names the log. */
-static void name_event(struct span_event *ev) {
-    struct field *f = (struct field *)ev->attrs; /* ours: just read */
-    for (size_t i = 0; i < ev->attr_n; i++) {
-        if (!str_eq(f[i].key, STR("event")) || f[i].value.type != VAL_STRING) continue;
-        ev->name = f[i].value.s;
-        memmove(f + i, f + i + 1, (ev->attr_n - i - 1) * sizeof *f);
-        ev->attr_n--;
-        return;
-    }
-}
-
 static void read_logs(struct decoder *d, struct event *ev) {
     LIST(struct span_event) logs = {0};
     if (!each_struct(d)) return;
@@ -88,7 +76,7 @@ static void read_logs(struct decoder *d, struct event *ev) {
                 read_tags(d, &log.attrs, &log.attr_n);
         }
         if (!in_range) continue;
-        name_event(&log);
+        span_batch_name_event(&log);
         avec_push(d->arena, &logs, log);
     }
     ev->events = logs.p;
@@ -113,24 +101,6 @@ static void read_references(struct decoder *d, struct event *ev) {
     ev->link_n = links.n;
 }
 
-static bool names(const struct span_link *l, const struct event *ev, uint64_t span_id) {
-    return l->span_id == span_id && l->trace.hi == ev->trace.hi && l->trace.lo == ev->trace.lo;
-}
-
-/* The first CHILD_OF of the same trace is the parent, if parentSpanId did not say it. It is no link as well, but where that would lose its place:
- * behind other references, or beside a FOLLOWS_FROM of the same span. */
-static void settle_parent(struct event *ev) {
-    const struct span_link *l = ev->links;
-    size_t naming = 0;
-    for (size_t i = 0; i < ev->link_n && ev->parent_id == 0; i++)
-        if (!l[i].follows_from && names(&l[i], ev, l[i].span_id)) ev->parent_id = l[i].span_id;
-    if (ev->parent_id == 0) return;
-    for (size_t i = 0; i < ev->link_n; i++) naming += names(&l[i], ev, ev->parent_id);
-    if (naming != 1 || l[0].follows_from || !names(&l[0], ev, ev->parent_id)) return;
-    ev->links++;
-    ev->link_n--;
-}
-
 static void read_span(struct decoder *d) {
     struct event ev = {.body = STR("")};
     bool in_range = true;
@@ -153,7 +123,7 @@ static void read_span(struct decoder *d) {
         d->out.rejected++;
         return;
     }
-    settle_parent(&ev);
+    span_batch_settle_parent(&ev);
     ev.stream = 0; /* the batch's process */
     span_batch_add(&d->out, &ev);
 }

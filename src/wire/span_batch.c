@@ -55,6 +55,36 @@ bool span_batch_time(int64_t us, int64_t *out_ns) {
     return true;
 }
 
+/* The field "event" names the log. */
+void span_batch_name_event(struct span_event *ev) {
+    struct field *f = (struct field *)ev->attrs; /* ours: just read */
+    for (size_t i = 0; i < ev->attr_n; i++) {
+        if (!str_eq(f[i].key, STR("event")) || f[i].value.type != VAL_STRING) continue;
+        ev->name = f[i].value.s;
+        memmove(f + i, f + i + 1, (ev->attr_n - i - 1) * sizeof *f);
+        ev->attr_n--;
+        return;
+    }
+}
+
+static bool names(const struct span_link *l, const struct event *ev, uint64_t span_id) {
+    return l->span_id == span_id && l->trace.hi == ev->trace.hi && l->trace.lo == ev->trace.lo;
+}
+
+/* The first CHILD_OF of the same trace is the parent, if parentSpanId did not say it. It is no link as well, but where that would lose its place:
+ * behind other references, or beside a FOLLOWS_FROM of the same span. */
+void span_batch_settle_parent(struct event *ev) {
+    const struct span_link *l = ev->links;
+    size_t naming = 0;
+    for (size_t i = 0; i < ev->link_n && ev->parent_id == 0; i++)
+        if (!l[i].follows_from && names(&l[i], ev, l[i].span_id)) ev->parent_id = l[i].span_id;
+    if (ev->parent_id == 0) return;
+    for (size_t i = 0; i < ev->link_n; i++) naming += names(&l[i], ev, ev->parent_id);
+    if (naming != 1 || l[0].follows_from || !names(&l[0], ev, ev->parent_id)) return;
+    ev->links++;
+    ev->link_n--;
+}
+
 static void *keep(struct arena *a, const void *p, size_t n_bytes) {
     return n_bytes ? memcpy(arena_alloc(a, n_bytes), p, n_bytes) : NULL;
 }

@@ -19,5 +19,9 @@ uint32_t span_batch_stream(struct span_batch *s, str service, const struct field
 void span_batch_add(struct span_batch *s, struct event *ev);
 /* Microseconds to ns. false: out of range. */
 MUST_USE bool span_batch_time(int64_t us, int64_t *out_ns);
+/* Jaeger's ways, on attributes and links that were just read into the batch's arena (they are changed in place): a log is named by its field
+ * "event"; the parent is parent_id, else the first CHILD_OF reference of the same trace, and is then no link. */
+void span_batch_name_event(struct span_event *ev);
+void span_batch_settle_parent(struct event *ev);
 struct event_batch *span_batch_finish(struct span_batch *s); /* the caller's; s is empty */
 void span_batch_done(struct span_batch *s);
