@@ -28,7 +28,8 @@ struct options {
     struct arena *arena;
     str config, data, listen, log_level;
     bool doors;
-    str door_elastic, door_jaeger, door_otlp_http, door_collector, door_zipkin, door_udp_compact, door_udp_binary, door_udp_zipkin;
+    str door_elastic, door_jaeger, door_otlp_http, door_collector, door_zipkin, door_udp_compact, door_udp_binary, door_udp_zipkin, door_otlp_grpc,
+        door_jaeger_grpc;
     uint64_t udp_buffer_bytes;
 
     bool host, self_logs, self_traces, tail;

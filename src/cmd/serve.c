@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/app.h"
+#include "api/grpc.h"
 #include "api/otlp.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -27,6 +28,7 @@ struct serve {
     struct pool *pool;
     struct store *store;
     struct http_server *http;
+    struct grpc_server *grpc;
     struct http_client *client;
     struct scraper *scraper;
     struct tail *tail;
@@ -49,6 +51,14 @@ static const struct {
     {"door.otlp-http", offsetof(struct options, door_otlp_http), DOOR_OTLP},
     {"door.collector", offsetof(struct options, door_collector), DOOR_COLLECTOR},
     {"door.zipkin", offsetof(struct options, door_zipkin), DOOR_ZIPKIN},
+};
+
+static const struct {
+    const char *option;
+    size_t offset;
+} grpc_doors[] = {
+    {"door.otlp-grpc", offsetof(struct options, door_otlp_grpc)},
+    {"door.jaeger-grpc", offsetof(struct options, door_jaeger_grpc)},
 };
 
 static const struct {
@@ -77,6 +87,12 @@ static bool open_doors(struct serve *s, struct err *e) {
         if (door_is_off(address)) continue;
         if (!http_server_listen(s->http, http_doors[i].option + 5, http_doors[i].kind, address, &reason))
             log_warn("serve", "door not open: %s: %s (move it with --%s HOST:PORT, or off)", http_doors[i].option, reason.msg, http_doors[i].option);
+    }
+    for (size_t i = 0; i < ARRAY_N(grpc_doors); i++) {
+        str address = door_address(&s->options, grpc_doors[i].offset);
+        if (door_is_off(address)) continue;
+        if (!grpc_server_listen(s->grpc, grpc_doors[i].option + 5, address, &reason))
+            log_warn("serve", "door not open: %s: %s (move it with --%s HOST:PORT, or off)", grpc_doors[i].option, reason.msg, grpc_doors[i].option);
     }
     for (size_t i = 0; i < ARRAY_N(udp_doors); i++) {
         str address = door_address(&s->options, udp_doors[i].offset);
@@ -117,10 +133,27 @@ static size_t udp_rows(const struct serve *s, struct gauge_row *rows) {
     return n;
 }
 
+static size_t grpc_rows(const struct serve *s, struct gauge_row *rows) {
+    struct grpc_server_stats t;
+    grpc_server_stats(s->grpc, &t);
+    const struct gauge_row all[] = {
+        {"binnacle_grpc_calls_total", "counter", "gRPC calls ended.", "{result=\"ok\"}", (double)t.calls_ok},
+        {"binnacle_grpc_calls_total", "counter", "gRPC calls ended.", "{result=\"error\"}", (double)t.calls_failed},
+        {"binnacle_grpc_calls_total", "counter", "gRPC calls ended.", "{result=\"gone\"}", (double)t.calls_gone},
+        {"binnacle_grpc_connections", "gauge", "Open gRPC connections.", "", (double)t.connections_open},
+        {"binnacle_grpc_connections_refused_total", "counter", "gRPC connections beyond http.connections.", "", (double)t.connections_refused},
+        {"binnacle_grpc_received_bytes_total", "counter", "Bytes received over gRPC.", "", (double)t.bytes_in},
+        {"binnacle_grpc_sent_bytes_total", "counter", "Bytes sent over gRPC.", "", (double)t.bytes_out},
+    };
+    memcpy(rows, all, sizeof all);
+    return ARRAY_N(all);
+}
+
 static void own_page(void *arg, struct buf *page) {
     const struct serve *s = arg;
     struct gauge_row rows[MORE_ROWS];
     size_t n = udp_rows(s, rows);
+    n += grpc_rows(s, rows + n);
     if (s->scraper) {
         struct scraper_stats t;
         scraper_stats(s->scraper, &t);
@@ -184,6 +217,40 @@ static void observe(void *arg, const struct http_exchange *x, const struct http_
     self_add_request(s->self, &r);
 }
 
+/* As HTTP's statuses, so that one search finds failed requests of both. 0: the client left. */
+static int http_status_of(enum grpc_status status) {
+    static const int http[] = {[GRPC_OK] = 200,
+                               [GRPC_UNKNOWN] = 415,
+                               [GRPC_INVALID_ARGUMENT] = 400,
+                               [GRPC_DEADLINE_EXCEEDED] = 504,
+                               [GRPC_NOT_FOUND] = 404,
+                               [GRPC_RESOURCE_EXHAUSTED] = 429,
+                               [GRPC_UNIMPLEMENTED] = 501,
+                               [GRPC_UNAVAILABLE] = 503,
+                               [GRPC_UNAUTHENTICATED] = 401};
+    return status == GRPC_CANCELLED ? 0 : http[status] ? http[status] : 500;
+}
+
+static void observe_grpc(void *arg, const struct grpc_exchange *x, enum grpc_status status, size_t reply_bytes, int64_t duration_ns) {
+    struct serve *s = CONTAINER_OF((struct app *)arg, struct serve, app);
+    if (!s->self || x->trace_unsampled) return;
+    str name = str_c(x->method ? x->method->path + 1 : "(no method)");
+    const struct self_request r = {.name = name,
+                                   .target = name,
+                                   .peer = x->peer,
+                                   .door = str_c(x->door),
+                                   .trace_hi = x->trace_hi,
+                                   .trace_lo = x->trace_lo,
+                                   .span_id = x->span_id,
+                                   .parent_span_id = x->parent_span_id,
+                                   .start_ns = x->start_ns,
+                                   .duration_ns = duration_ns,
+                                   .status = http_status_of(status),
+                                   .request_bytes = x->wire_body_bytes,
+                                   .reply_bytes = reply_bytes};
+    self_add_request(s->self, &r);
+}
+
 /* --- collectors */
 
 static bool add_target(struct serve *s, const struct scrape_config *c, str target, struct err *e) {
@@ -207,8 +274,8 @@ static bool add_target(struct serve *s, const struct scrape_config *c, str targe
 
 static bool add_targets(struct serve *s, struct err *e) {
     struct options *o = &s->options;
-    char host[256] = "localhost";
-    if (gethostname(host, sizeof host - 1) != 0) strcpy(host, "localhost");
+    char host[256] = "";
+    if (gethostname(host, sizeof host - 1) != 0 || host[0] == 0) snprintf(host, sizeof host, "localhost");
     struct scrape_settings inner = {.instance = str_c(host), .interval_ms = o->scrape_interval_ms, .timeout_ms = o->scrape_timeout_ms, .page_arg = s};
     if (o->host) {
         inner.job = STR("node");
@@ -326,6 +393,21 @@ static void open_http(struct serve *s) {
     s->app.http = s->http;
 }
 
+static void open_grpc(struct serve *s) {
+    const struct options *o = &s->options;
+    const struct grpc_server_config c = {
+        .methods = grpc_methods,
+        .app = &s->app,
+        .limits = {.message_bytes = o->http_body_bytes,
+                   .header_bytes = o->http_header_bytes,
+                   .connections = (unsigned)o->http_connections,
+                   .idle_ms = (unsigned)o->http_idle_ms,
+                   .in_flight_bytes = o->http_in_flight_bytes},
+        .observe = observe_grpc,
+    };
+    s->grpc = grpc_server_new(s->loop, &c);
+}
+
 static bool start(struct serve *s, struct err *e) {
     const struct options *o = &s->options;
     unsigned threads = o->threads ? (unsigned)MIN(o->threads, (uint64_t)256) : (unsigned)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
@@ -336,6 +418,7 @@ static bool start(struct serve *s, struct err *e) {
     s->client = http_client_new(s->loop);
     s->scraper = scraper_new(s->loop, s->pool, s->client, &s->store->sink, o->scrape_body_bytes);
     open_http(s);
+    open_grpc(s);
     s->self = self_new(s->loop, &s->store->sink, o->self_logs, o->self_traces);
     if (!open_doors(s, e) || !add_targets(s, e) || !start_tail(s, e)) return false;
     s->tick = timer_start(s->loop, 1000, 1000, tick, s);
@@ -352,9 +435,10 @@ static void stop(struct serve *s) {
     pool_free(s->pool);
     scraper_free(s->scraper);
     http_client_free(s->client);
-    self_free(s->self);
+    self_free(TAKE(s->self)); /* the answers that follow are not observed any more */
     store_close(s->store);
     http_server_free(s->http);
+    grpc_server_free(s->grpc);
     elastic_state_free(s->app.elastic);
     loop_free(s->loop);
 }
