@@ -1,26 +1,9 @@
 #include "api/grpc.h"
 
-#include "api/intake.h"
-#include "base/clock.h"
+#include "api/otlp.h"
 #include "codec/pb.h"
 #include "wire/jaeger_proto.h"
-#include "wire/otlp_logs.h"
-#include "wire/otlp_metrics.h"
-#include "wire/otlp_trace.h"
 
-static bool decode_traces(struct intake *r, struct err *e) {
-    return otlp_trace_decode(OTLP_PROTOBUF, r->body, r->now_ns, &r->events, &r->partial, e);
-}
-static bool decode_logs(struct intake *r, struct err *e) {
-    return otlp_logs_decode(OTLP_PROTOBUF, r->body, r->now_ns, &r->events, &r->partial, e);
-}
-static bool decode_metrics(struct intake *r, struct err *e) {
-    struct otlp_metric_batches b;
-    if (!otlp_metrics_decode(OTLP_PROTOBUF, r->body, r->now_ns / NS_PER_MS, &b, &r->partial, e)) return false;
-    r->metrics = b.p;
-    r->metric_n = b.n;
-    return true;
-}
 static bool decode_jaeger(struct intake *r, struct err *e) {
     return jaeger_post_spans_decode(r->body, r->now_ns, &r->events, &r->partial.rejected, e);
 }
@@ -50,12 +33,7 @@ static void reply_error(struct intake *r) {
 static void reply_otlp(struct intake *r) {
     AUTO(buf_done) struct buf body = {0};
     if (r->err.code != ERR_NONE) return reply_error(r);
-    if (r->partial.rejected) {
-        size_t at = pb_begin(&body, 1);
-        pb_put_u64(&body, 1, r->partial.rejected);
-        pb_put_bytes(&body, 2, str_c(r->partial.reason));
-        pb_end(&body, at);
-    }
+    otlp_put_partial(&body, OTLP_PROTOBUF, &r->partial, STR_NULL);
     grpc_reply(r->grpc, (struct grpc_reply){.body = buf_str(&body)});
 }
 
@@ -65,9 +43,11 @@ static void reply_jaeger(struct intake *r) {
     grpc_reply(r->grpc, (struct grpc_reply){.body = STR("")});
 }
 
-static const struct intake_kind traces_kind = {SIGNAL_TRACES, decode_traces, reply_otlp};
-static const struct intake_kind logs_kind = {SIGNAL_LOGS, decode_logs, reply_otlp};
-static const struct intake_kind metrics_kind = {SIGNAL_METRICS, decode_metrics, reply_otlp};
+/* intake_start_grpc leaves the variant at 0. */
+_Static_assert(OTLP_PROTOBUF == 0, "the decoders shared with OTLP/HTTP read the encoding from the variant");
+static const struct intake_kind traces_kind = {SIGNAL_TRACES, otlp_decode_traces, reply_otlp};
+static const struct intake_kind logs_kind = {SIGNAL_LOGS, otlp_decode_logs, reply_otlp};
+static const struct intake_kind metrics_kind = {SIGNAL_METRICS, otlp_decode_metrics, reply_otlp};
 static const struct intake_kind jaeger_kind = {SIGNAL_TRACES, decode_jaeger, reply_jaeger};
 
 static void export_traces(void *app, struct grpc_exchange *x) {

@@ -13,15 +13,15 @@
 
 static const str content_types[] = {[OTLP_PROTOBUF] = STR_INIT("application/x-protobuf"), [OTLP_JSON] = STR_INIT("application/json")};
 
-static bool decode_traces(struct intake *r, struct err *e) {
-    return otlp_trace_decode((enum otlp_encoding)r->variant, r->x->body, r->now_ns, &r->events, &r->partial, e);
+bool otlp_decode_traces(struct intake *r, struct err *e) {
+    return otlp_trace_decode((enum otlp_encoding)r->variant, r->body, r->now_ns, &r->events, &r->partial, e);
 }
-static bool decode_logs(struct intake *r, struct err *e) {
-    return otlp_logs_decode((enum otlp_encoding)r->variant, r->x->body, r->now_ns, &r->events, &r->partial, e);
+bool otlp_decode_logs(struct intake *r, struct err *e) {
+    return otlp_logs_decode((enum otlp_encoding)r->variant, r->body, r->now_ns, &r->events, &r->partial, e);
 }
-static bool decode_metrics(struct intake *r, struct err *e) {
+bool otlp_decode_metrics(struct intake *r, struct err *e) {
     struct otlp_metric_batches b;
-    if (!otlp_metrics_decode((enum otlp_encoding)r->variant, r->x->body, r->now_ns / NS_PER_MS, &b, &r->partial, e)) return false;
+    if (!otlp_metrics_decode((enum otlp_encoding)r->variant, r->body, r->now_ns / NS_PER_MS, &b, &r->partial, e)) return false;
     r->metrics = b.p;
     r->metric_n = b.n;
     return true;
@@ -60,7 +60,7 @@ bool otlp_error_body(const struct http_exchange *x, int status, str reason, stru
     return true;
 }
 
-static void put_partial(struct buf *b, enum otlp_encoding enc, const struct otlp_partial *p, str rejected_key) {
+void otlp_put_partial(struct buf *b, enum otlp_encoding enc, const struct otlp_partial *p, str rejected_key) {
     if (enc == OTLP_PROTOBUF) {
         if (p->rejected == 0) return;
         size_t at = pb_begin(b, 1);
@@ -90,7 +90,7 @@ static void reply(struct intake *r, str rejected_key) {
     AUTO(buf_done) struct buf body = {0};
     bool ok = r->err.code == ERR_NONE;
     if (ok)
-        put_partial(&body, enc, &r->partial, rejected_key);
+        otlp_put_partial(&body, enc, &r->partial, rejected_key);
     else
         put_status(&body, enc, &r->err);
     http_reply(r->x, (struct http_reply){.status = ok ? 200 : intake_status(r), .content_type = content_types[enc], .body_buf = &body});
@@ -105,8 +105,9 @@ static void reply_metrics(struct intake *r) {
     reply(r, STR("rejectedDataPoints"));
 }
 
-static const struct intake_kind kinds[] = {
-    {SIGNAL_TRACES, decode_traces, reply_traces}, {SIGNAL_LOGS, decode_logs, reply_logs}, {SIGNAL_METRICS, decode_metrics, reply_metrics}};
+static const struct intake_kind kinds[] = {{SIGNAL_TRACES, otlp_decode_traces, reply_traces},
+                                           {SIGNAL_LOGS, otlp_decode_logs, reply_logs},
+                                           {SIGNAL_METRICS, otlp_decode_metrics, reply_metrics}};
 
 static void start(void *app, struct http_exchange *x, const struct intake_kind *kind) {
     str type = intake_content_type(x);

@@ -28,7 +28,7 @@ static void one_metric_batch(struct intake *r, struct metric_batch *b) {
 
 static bool decode_remote_write(struct intake *r, struct err *e) {
     struct metric_batch *b;
-    if (!remote_write_decode(r->x->body, (enum remote_write_version)r->variant, REMOTE_WRITE_BYTES_MAX, &b, &r->partial, e)) return false;
+    if (!remote_write_decode(r->body, (enum remote_write_version)r->variant, REMOTE_WRITE_BYTES_MAX, &b, &r->partial, e)) return false;
     one_metric_batch(r, b);
     return true;
 }
@@ -99,12 +99,12 @@ static bool extra_labels(const struct http_exchange *x, struct arena *a, struct 
 }
 
 static bool decode_page(struct intake *r, struct err *e) {
-    AUTO(metric_batch_free) struct metric_batch *b = metric_batch_new(r->x->body.n * 2 + 1024);
+    AUTO(metric_batch_free) struct metric_batch *b = metric_batch_new(r->body.n * 2 + 1024);
     struct prom_text_options o = {.default_t_ms = r->now_ns / NS_PER_MS, .honor_timestamps = true, .openmetrics = r->variant};
     str at = http_param(r->x, STR("timestamp"));
     if (at.n && !str_i64(at, &o.default_t_ms)) return err_set(e, ERR_INPUT, "timestamp: expected ms since 1970");
     if (!extra_labels(r->x, b->arena, &o.target, e)) return false;
-    if (!prom_text_parse(arena_str(b->arena, r->x->body), &o, b, e)) return false;
+    if (!prom_text_parse(arena_str(b->arena, r->body), &o, b, e)) return false;
     b->target = o.target;
     one_metric_batch(r, TAKE(b));
     return true;
@@ -126,7 +126,7 @@ enum span_format { JAEGER_THRIFT, ZIPKIN_THRIFT, ZIPKIN_PROTO, ZIPKIN_JSON_1, ZI
 
 static bool decode_spans(struct intake *r, struct err *e) {
     struct jaeger_info info = {0};
-    str body = r->x->body;
+    str body = r->body;
     bool ok = false;
     switch ((enum span_format)r->variant) {
     case JAEGER_THRIFT: ok = jaeger_batch_decode(body, r->now_ns, &r->events, &info, e); break;
