@@ -91,6 +91,7 @@ struct es_error es_error_of(const struct err *e) {
         [ERR_IO] = "io_exception",
         [ERR_CORRUPT] = "corrupt_index_exception",
         [ERR_UNSUPPORTED] = "unsupported_operation_exception",
+        [ERR_TOO_LARGE] = "content_too_long_exception",
     };
     return (struct es_error){.status = err_http_status(e->code), .type = types[e->code], .reason = err_str(e)};
 }

@@ -25,7 +25,7 @@ static void put_retry_info(struct buf *b, enum grpc_status status, str text) {
 static void reply_error(struct intake *r) {
     AUTO(buf_done) struct buf details = {0};
     enum grpc_status status = (enum grpc_status)err_grpc_status(r->err.code);
-    int http_status = intake_status(r); /* 413: the same again would be refused again */
+    int http_status = err_http_status(r->err.code); /* 413: the same again would be refused again */
     if (http_status == 429 || http_status == 503) put_retry_info(&details, status, err_str(&r->err));
     grpc_reply(r->grpc, (struct grpc_reply){.status = status, .text = err_str(&r->err), .details = buf_str(&details)});
 }

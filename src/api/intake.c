@@ -106,10 +106,6 @@ void intake_start_grpc(struct app *app, struct grpc_exchange *x, const struct in
     start((struct intake){.grpc = x, .body = x->body, .app = app, .kind = kind});
 }
 
-int intake_status(const struct intake *r) {
-    return r->err.code == ERR_LIMIT && strstr(r->err.msg, "too large") ? 413 : err_http_status(r->err.code);
-}
-
 str intake_content_type(const struct http_exchange *x) {
     str type = http_header(x, STR("Content-Type")), head;
     str_cut(&type, ';', &head);

@@ -34,7 +34,5 @@ struct intake {
 };
 void intake_start(struct app *app, struct http_exchange *x, const struct intake_kind *kind, int variant);
 void intake_start_grpc(struct app *app, struct grpc_exchange *x, const struct intake_kind *kind);
-/* Status for r->err: 400, 413 (too large), 429 (full), 503 (the store failed)... */
-int intake_status(const struct intake *r);
 /* The media type of the request, without parameters. */
 str intake_content_type(const struct http_exchange *x);

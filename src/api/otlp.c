@@ -46,7 +46,7 @@ bool otlp_error_body(const struct http_exchange *x, int status, str reason, stru
     static const struct {
         int status;
         enum err_code code;
-    } codes[] = {{404, ERR_NOT_FOUND}, {405, ERR_UNSUPPORTED}, {413, ERR_LIMIT}, {429, ERR_LIMIT}, {503, ERR_IO}};
+    } codes[] = {{404, ERR_NOT_FOUND}, {405, ERR_UNSUPPORTED}, {413, ERR_TOO_LARGE}, {429, ERR_LIMIT}, {503, ERR_IO}};
     bool ours = x->door && x->door->kind == DOOR_OTLP;
     for (const struct http_route *r = otlp_routes; r->pattern && !ours; r++) ours = str_eq_c(x->path, r->pattern);
     if (!ours) return false;
@@ -93,7 +93,7 @@ static void reply(struct intake *r, str rejected_key) {
         otlp_put_partial(&body, enc, &r->partial, rejected_key);
     else
         put_status(&body, enc, &r->err);
-    http_reply(r->x, (struct http_reply){.status = ok ? 200 : intake_status(r), .content_type = content_types[enc], .body_buf = &body});
+    http_reply(r->x, (struct http_reply){.status = ok ? 200 : err_http_status(r->err.code), .content_type = content_types[enc], .body_buf = &body});
 }
 static void reply_traces(struct intake *r) {
     reply(r, STR("rejectedSpans"));
@@ -136,5 +136,6 @@ const struct http_route otlp_routes[] = {
     {HTTP_POST, "/api/v1/otlp/v1/traces", traces, DOOR_MAIN | DOOR_OTLP},
     {HTTP_POST, "/api/v1/otlp/v1/logs", logs, DOOR_MAIN | DOOR_OTLP},
     {HTTP_POST, "/api/v1/otlp/v1/metrics", metrics, DOOR_MAIN | DOOR_OTLP},
+    {HTTP_POST, "/otlp/v1/logs", logs, DOOR_MAIN | DOOR_LOKI}, /* Loki's path for it */
     {0},
 };

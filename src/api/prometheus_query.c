@@ -72,7 +72,8 @@ static void fail_run(struct query_job *q) {
     case ERR_INPUT:
     case ERR_LIMIT:
     case ERR_NOT_FOUND:
-    case ERR_UNSUPPORTED: prom_error(q->x, 422, "execution", message); return;
+    case ERR_UNSUPPORTED:
+    case ERR_TOO_LARGE: prom_error(q->x, 422, "execution", message); return;
     case ERR_IO:
     case ERR_CORRUPT: prom_error(q->x, 500, "internal", message); return;
     }

@@ -14,7 +14,7 @@
 enum { REMOTE_WRITE_BYTES_MAX = 256 << 20 };
 
 static void reply_text(struct intake *r, int good_status) {
-    if (r->err.code != ERR_NONE) return http_reply_text(r->x, intake_status(r), err_str(&r->err));
+    if (r->err.code != ERR_NONE) return http_reply_text(r->x, err_http_status(r->err.code), err_str(&r->err));
     http_reply_text(r->x, good_status, STR(""));
 }
 
@@ -49,7 +49,7 @@ static void reply_remote_write(struct intake *r) {
         int n = snprintf(digits[i], sizeof digits[i], "%zu", counts[i]);
         headers[i] = (struct http_pair){str_c(names[i]), str_n(digits[i], (size_t)n)};
     }
-    int status = r->err.code != ERR_NONE ? intake_status(r) : refused ? 400 : 204;
+    int status = r->err.code != ERR_NONE ? err_http_status(r->err.code) : refused ? 400 : 204;
     str body = r->err.code != ERR_NONE ? err_str(&r->err) : str_c(r->partial.reason);
     http_reply(r->x, (struct http_reply){.status = status,
                                          .content_type = status == 204 ? STR("") : STR("text/plain; charset=utf-8"),

@@ -7,9 +7,16 @@ static const struct {
     const char *name;
     int http, grpc, exit;
 } codes[] = {
-    [ERR_NONE] = {"ok", 200, 0, 0},     [ERR_INPUT] = {"input", 400, 3, 2},      [ERR_NOT_FOUND] = {"not_found", 404, 5, 3},
-    [ERR_LIMIT] = {"limit", 429, 8, 4}, [ERR_TIMEOUT] = {"timeout", 503, 4, 5},  [ERR_CANCELED] = {"canceled", 499, 1, 6},
-    [ERR_IO] = {"io", 503, 14, 7},      [ERR_CORRUPT] = {"corrupt", 500, 15, 8}, [ERR_UNSUPPORTED] = {"unsupported", 501, 12, 9},
+    [ERR_NONE] = {"ok", 200, 0, 0},
+    [ERR_INPUT] = {"input", 400, 3, 2},
+    [ERR_NOT_FOUND] = {"not_found", 404, 5, 3},
+    [ERR_LIMIT] = {"limit", 429, 8, 4},
+    [ERR_TIMEOUT] = {"timeout", 503, 4, 5},
+    [ERR_CANCELED] = {"canceled", 499, 1, 6},
+    [ERR_IO] = {"io", 503, 14, 7},
+    [ERR_CORRUPT] = {"corrupt", 500, 15, 8},
+    [ERR_UNSUPPORTED] = {"unsupported", 501, 12, 9},
+    [ERR_TOO_LARGE] = {"too_large", 413, 8, 10},
 };
 
 /* A message too long for its room ends with a whole character: it goes into JSON. */

@@ -10,12 +10,13 @@ enum err_code {
     ERR_NONE = 0,
     ERR_INPUT,       /* the caller's data is wrong                   400 */
     ERR_NOT_FOUND,   /* no such thing                                404 */
-    ERR_LIMIT,       /* a configured limit refuses it                429 (bodies: 413 chosen by net) */
+    ERR_LIMIT,       /* a configured limit refuses it for now        429 */
     ERR_TIMEOUT,     /* deadline passed                              503 */
     ERR_CANCELED,    /* the client left                              499 */
     ERR_IO,          /* disk or network failed                       503 */
     ERR_CORRUPT,     /* stored data failed its check                 500 */
     ERR_UNSUPPORTED, /* understood, but not offered                  501 */
+    ERR_TOO_LARGE,   /* one request asks for too much: the same again would be refused again   413 */
 };
 
 struct err {

@@ -13,7 +13,7 @@ static enum grpc_status fail(struct err *e, enum grpc_status status, enum err_co
 }
 
 static enum grpc_status too_large(struct err *e, const char *what, size_t max_bytes) {
-    err_put(e, ERR_LIMIT, "%s is too large: more than %zu bytes", what, max_bytes);
+    err_put(e, ERR_TOO_LARGE, "%s is too large: more than %zu bytes", what, max_bytes);
     return GRPC_RESOURCE_EXHAUSTED;
 }
 

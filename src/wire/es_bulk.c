@@ -154,7 +154,7 @@ static bool read_bulk(struct bulk *b, struct err *e) {
         if (str_trim(line).n == 0) continue;
         if (b->items.n == max) {
             *b->error_type = "illegal_argument_exception";
-            return err_set(e, ERR_LIMIT, "more than %zu actions in one bulk request: send smaller ones", max);
+            return err_set(e, ERR_TOO_LARGE, "more than %zu actions in one bulk request: send smaller ones", max);
         }
         *b->error_type = "illegal_argument_exception";
         if (!read_action(b, line, &item, e)) return false;

@@ -25,7 +25,7 @@ struct es_bulk_in {
     str body;         /* NDJSON, Content-Encoding undone */
     str index;        /* from the path; "": each action names its own */
     int64_t now_ns;   /* receive time */
-    size_t items_max; /* more actions: ERR_LIMIT. 0: 1,000,000 */
+    size_t items_max; /* more actions: ERR_TOO_LARGE. 0: 1,000,000 */
 };
 struct es_bulk {
     struct event_batch *batch; /* owned by the caller on success; may hold no events when every item was refused */

@@ -4,6 +4,6 @@
 #pragma once
 #include "wire/otlp_common.h"
 
-/* ERR_INPUT: not OTLP, with the byte offset; ERR_LIMIT: too large once decoded. */
+/* ERR_INPUT: not OTLP, with the byte offset; ERR_TOO_LARGE: too large once decoded. */
 MUST_USE bool otlp_logs_decode(enum otlp_encoding enc, str body, int64_t now_ns, struct event_batch **out, struct otlp_partial *partial,
                                struct err *e);

@@ -155,7 +155,7 @@ struct base {
 static bool has_room(struct collector *c) {
     if (c->ctx->err.code != ERR_NONE) return false;
     if (c->bytes + arena_used_bytes(c->rows.batch->arena) + c->rows.t_ms.n * 64 <= OTLP_BYTES_MAX) return true;
-    return err_set(&c->ctx->err, ERR_LIMIT, "the request is too large once decoded: send smaller batches");
+    return err_set(&c->ctx->err, ERR_TOO_LARGE, "the request is too large once decoded: send smaller batches");
 }
 
 struct named_value {

@@ -17,7 +17,7 @@ static size_t offset_of(const struct otlp_ctx *ctx, const void *p) {
 
 static bool within_budget(struct otlp_ctx *ctx, size_t more_bytes, const void *at) {
     if (more_bytes <= ctx->arena_max && arena_used_bytes(ctx->arena) <= ctx->arena_max - more_bytes) return true;
-    return fail(ctx, ERR_LIMIT, "the request is too large once decoded: send smaller batches", offset_of(ctx, at));
+    return fail(ctx, ERR_TOO_LARGE, "the request is too large once decoded: send smaller batches", offset_of(ctx, at));
 }
 
 static uint64_t big_endian(const char *p) {

@@ -62,11 +62,11 @@ enum { OTLP_STRUCT_MAX = 512, OTLP_DEPTH_MAX = 32 };
 struct otlp_ctx {
     struct arena *arena;
     str text;
-    size_t arena_max;  /* the request is refused (ERR_LIMIT) when its decoded form needs more */
+    size_t arena_max;  /* the request is refused (ERR_TOO_LARGE) when its decoded form needs more */
     bool bad_id;       /* an id of a wrong length was met; set by the reader, cleared by the owner of the table */
     size_t base64_ids; /* JSON ids in base64, which the specification forbids and some exporters write */
     struct err err;    /* first failure */
     void *arg;         /* for done() */
 };
-/* Reads ctx->text into *out (zeroed by the caller, msg->bytes of it). ERR_INPUT with the byte offset, ERR_LIMIT. */
+/* Reads ctx->text into *out (zeroed by the caller, msg->bytes of it). ERR_INPUT with the byte offset, ERR_TOO_LARGE. */
 MUST_USE bool otlp_read(struct otlp_ctx *ctx, enum otlp_encoding enc, const struct otlp_msg *msg, void *out, struct err *e);

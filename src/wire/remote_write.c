@@ -1,5 +1,6 @@
 #include "wire/remote_write.h"
 
+#include "base/hash.h"
 #include "codec/compress.h"
 #include "codec/text.h"
 #include "wire/rows.h"
@@ -11,7 +12,9 @@ struct request {
     struct otlp_partial *partial;
     str text;
     VEC(str) symbols;
-    VEC(struct label) labels; /* of the series or exemplar being read */
+    VEC(uint64_t) symbol_hashes;
+    VEC(uint32_t) refs;       /* of the series being read, then of its exemplar: name, value, name, value... */
+    VEC(struct label) labels; /* of the exemplar being read */
     struct err *e;
 };
 
@@ -28,34 +31,94 @@ static bool symbol(struct request *r, uint64_t ref, str *out) {
 }
 
 /* Label{1: name, 2: value} */
-static bool add_label(struct request *r, str bytes) {
+static bool read_label(str bytes, struct label *out) {
     struct pb c = pb_open(bytes);
-    struct label l = {STR_INIT(""), STR_INIT("")};
+    *out = (struct label){STR_INIT(""), STR_INIT("")};
     for (struct pb_field f; pb_next(&c, &f);) {
         if (f.num == 1)
-            l.name = pb_bytes(&f);
+            out->name = pb_bytes(&f);
         else if (f.num == 2)
-            l.value = pb_bytes(&f);
+            out->value = pb_bytes(&f);
     }
-    vec_push(&r->labels, l);
-    return !c.bad || broken(r, c.at);
+    return !c.bad;
 }
 
 /* labels_refs: name, value, name, value... as indexes of symbols */
 static bool add_label_refs(struct request *r, const struct pb_field *f) {
     struct pb_packed refs = pb_packed_open(f, PB_VARINT);
-    for (uint64_t name, value; pb_packed_next(&refs, &name);) {
-        struct label l;
-        if (!pb_packed_next(&refs, &value)) return broken(r, r->text.p);
-        if (!symbol(r, name, &l.name) || !symbol(r, value, &l.value)) return false;
-        vec_push(&r->labels, l);
+    for (uint64_t ref; pb_packed_next(&refs, &ref);) {
+        str ignored;
+        if (!symbol(r, ref, &ignored)) return false;
+        vec_push(&r->refs, (uint32_t)ref);
     }
     return !refs.c.bad || broken(r, refs.c.at);
 }
 
-static bool label_field(struct request *r, const struct pb_field *f) {
-    if (r->version == REMOTE_WRITE_2) return add_label_refs(r, f);
-    return f->type != PB_BYTES || add_label(r, f->bytes);
+/* A label, or labels, of an exemplar. */
+static bool exemplar_label(struct request *r, const struct pb_field *f) {
+    if (r->version == REMOTE_WRITE_1) return f->type != PB_BYTES || read_label(f->bytes, vec_add(&r->labels)) || broken(r, f->bytes.p);
+    size_t of_series = r->refs.n;
+    if (!add_label_refs(r, f)) return false;
+    if ((r->refs.n - of_series) % 2) return broken(r, f->bytes.p);
+    for (size_t i = of_series; i < r->refs.n; i += 2)
+        vec_push(&r->labels, ((struct label){r->symbols.p[r->refs.p[i]], r->symbols.p[r->refs.p[i + 1]]}));
+    r->refs.n = of_series;
+    return true;
+}
+
+/* --- keys: what the store knows a series by. Its labels are looked at only when the store asks for them, which is once for each new series. */
+
+enum { SERIES_BYTES_MAX = 64 << 10, DECODED_BYTES_MAX = 512 << 20 };
+
+static bool check_labels(struct label *l, size_t n, struct arena *a, struct labels *out, struct err *e) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++) bytes += l[i].name.n + l[i].value.n;
+    if (bytes > SERIES_BYTES_MAX) return err_set(e, ERR_INPUT, "a series with %zu bytes of labels: at most %d are taken", bytes, SERIES_BYTES_MAX);
+    if (!labels_sort(l, &n, e)) return false;
+    struct labels ls = {l, n};
+    if (labels_get(ls, LABEL_METRIC_NAME).n == 0) return err_set(e, ERR_INPUT, "a series without a metric name");
+    for (size_t i = 0; i < n; i++)
+        if (l[i].name.n == 0 || !utf8_valid(l[i].name) || !utf8_valid(l[i].value))
+            return err_set(e, ERR_INPUT, "series %.60s: a label that is empty or not UTF-8", arena_cstr(a, labels_get(ls, LABEL_METRIC_NAME)));
+    *out = ls;
+    return true;
+}
+
+/* 1.0: the key is the label fields of the TimeSeries as they came. */
+static bool labels_of_fields(const struct metric_batch *b, size_t i, struct arena *a, struct labels *out, struct err *e) {
+    size_t most = 0;
+    struct pb c = pb_open(b->rows[i].key);
+    for (struct pb_field f; pb_next(&c, &f);) most++;
+    struct label *l = arena_new_n(a, struct label, most);
+    size_t n = 0;
+    c = pb_open(b->rows[i].key);
+    for (struct pb_field f; pb_next(&c, &f);)
+        if (!read_label(pb_bytes(&f), &l[n++])) return err_set(e, ERR_INPUT, "a series whose labels are not protobuf");
+    return check_labels(l, n, a, out, e);
+}
+
+/* 2.0: the key is a hash over the symbols the labels refer to; numbers of symbols mean something else in each request. Behind it: the references. */
+struct symbol_key {
+    uint64_t hash;
+    uint32_t n;
+    uint32_t refs[];
+};
+static bool labels_of_symbols(const struct metric_batch *b, size_t i, struct arena *a, struct labels *out, struct err *e) {
+    const struct symbol_key *key = (const void *)b->rows[i].key.p;
+    const str *symbols = b->row_labels_arg;
+    struct label *l = arena_new_n(a, struct label, key->n / 2);
+    for (uint32_t k = 0; k + 1 < key->n; k += 2) l[k / 2] = (struct label){symbols[key->refs[k]], symbols[key->refs[k + 1]]};
+    return check_labels(l, key->n / 2, a, out, e);
+}
+static str symbol_key(struct request *r) {
+    struct symbol_key *key = arena_alloc(r->arena, sizeof *key + r->refs.n * sizeof *key->refs);
+    key->hash = r->refs.n;
+    key->n = (uint32_t)r->refs.n;
+    for (size_t i = 0; i < r->refs.n; i++) {
+        key->refs[i] = r->refs.p[i];
+        key->hash = hash_mix(key->hash, r->symbol_hashes.p[r->refs.p[i]]);
+    }
+    return str_n((const char *)&key->hash, sizeof key->hash);
 }
 
 /* --- native histograms */
@@ -184,7 +247,7 @@ static bool read_exemplar(struct request *r, str bytes) {
     r->labels.n = 0;
     for (struct pb_field f; ok && pb_next(&c, &f);) {
         if (f.num == 1)
-            ok = label_field(r, &f);
+            ok = exemplar_label(r, &f);
         else if (f.num == 2)
             x.v = pb_double(&f);
         else if (f.num == 3)
@@ -197,33 +260,17 @@ static bool read_exemplar(struct request *r, str bytes) {
     return true;
 }
 
-/* A few bytes of references can name a lot of text: bounds for one series and for all. */
-enum { SERIES_BYTES_MAX = 64 << 10, DECODED_BYTES_MAX = 512 << 20 };
-
-static bool check_labels(struct request *r, struct err *why) {
-    struct labels ls = {r->labels.p, r->labels.n};
-    size_t bytes = 0;
-    for (size_t i = 0; i < ls.n; i++) bytes += ls.l[i].name.n + ls.l[i].value.n;
-    if (bytes > SERIES_BYTES_MAX) return err_set(why, ERR_INPUT, "a series with %zu bytes of labels: at most %d are taken", bytes, SERIES_BYTES_MAX);
-    if (!labels_sort(r->labels.p, &r->labels.n, why)) return false;
-    ls.n = r->labels.n;
-    if (labels_get(ls, LABEL_METRIC_NAME).n == 0) return err_set(why, ERR_INPUT, "a series without a metric name");
-    for (size_t i = 0; i < ls.n; i++)
-        if (ls.l[i].name.n == 0 || !utf8_valid(ls.l[i].name) || !utf8_valid(ls.l[i].value))
-            return err_set(why, ERR_INPUT, "series %.60s: a label that is empty or not UTF-8",
-                           arena_cstr(r->arena, labels_get(ls, LABEL_METRIC_NAME)));
-    return true;
-}
-
 /* Both versions number the types as the model does. */
 static enum metric_type type_of(int64_t number) {
     return number > 0 && number <= METRIC_STATESET ? (enum metric_type)number : METRIC_UNKNOWN;
 }
 
 /* Metadata of 2.0: {1: type, 3: help_ref, 4: unit_ref} */
-static bool read_series_metadata(struct request *r, str bytes, str family) {
+static bool read_series_metadata(struct request *r, str bytes) {
     struct pb c = pb_open(bytes);
-    struct metric_meta m = {.family = family, .help = STR(""), .unit = STR("")};
+    struct metric_meta m = {.family = STR(""), .help = STR(""), .unit = STR("")};
+    for (size_t i = 0; i < r->refs.n; i += 2)
+        if (str_eq(r->symbols.p[r->refs.p[i]], LABEL_METRIC_NAME)) m.family = r->symbols.p[r->refs.p[i + 1]];
     for (struct pb_field f; pb_next(&c, &f);) {
         if (f.num == 1)
             m.type = type_of(pb_i64(&f));
@@ -234,8 +281,8 @@ static bool read_series_metadata(struct request *r, str bytes, str family) {
     }
     if (c.bad) return broken(r, c.at);
     size_t n = r->rows.metas.n;
-    bool same = n && str_eq(r->rows.metas.p[n - 1].family, family);
-    if (!same && (m.type != METRIC_UNKNOWN || m.help.n || m.unit.n)) vec_push(&r->rows.metas, m);
+    bool same = n && str_eq(r->rows.metas.p[n - 1].family, m.family);
+    if (!same && m.family.n && (m.type != METRIC_UNKNOWN || m.help.n || m.unit.n)) vec_push(&r->rows.metas, m);
     return true;
 }
 
@@ -249,43 +296,65 @@ static enum part part_of(const struct request *r, const struct pb_field *f) {
     return f->num < ARRAY_N(parts[0]) ? (enum part)parts[r->version][f->num] : PART_NONE;
 }
 
-/* Twice over the series: its labels first, since they make the row. */
+/* The label fields of a series that are not side by side, which no known client sends: put together. */
+static str scattered_labels(struct request *r, str bytes) {
+    char *all = arena_alloc(r->arena, bytes.n);
+    size_t n = 0;
+    struct pb c = pb_open(bytes);
+    const uint8_t *from = c.at;
+    for (struct pb_field f; pb_next(&c, &f); from = c.at) {
+        if (part_of(r, &f) != PART_LABELS) continue;
+        memcpy(all + n, from, (size_t)(c.at - from));
+        n += (size_t)(c.at - from);
+    }
+    return str_n(all, n);
+}
+
+/* A TimeSeries being read; its fields come in any order. */
+struct series {
+    const uint8_t *labels, *labels_end; /* 1.0: the run of label fields */
+    bool scattered;                     /* there is more than one run */
+    str metadata;
+};
+
+static bool read_field(struct request *r, struct series *s, const struct pb_field *f, const uint8_t *from, const uint8_t *to) {
+    switch (part_of(r, f)) {
+    case PART_NONE: return true;
+    case PART_LABELS:
+        if (r->version == REMOTE_WRITE_2) return add_label_refs(r, f);
+        s->scattered |= s->labels && s->labels_end != from;
+        if (!s->labels) s->labels = from;
+        s->labels_end = to;
+        return true;
+    case PART_SAMPLE: return f->type != PB_BYTES || read_sample(r, f->bytes);
+    case PART_EXEMPLAR: return f->type != PB_BYTES || read_exemplar(r, f->bytes);
+    case PART_HISTOGRAM: return f->type != PB_BYTES || read_histogram(r, f->bytes);
+    case PART_METADATA: s->metadata = pb_bytes(f); return true;
+    }
+    return true;
+}
+
 static bool read_series(struct request *r, str bytes) {
     struct pb c = pb_open(bytes);
-    size_t samples = 0;
-    r->labels.n = 0;
-    for (struct pb_field f; pb_next(&c, &f);) {
-        enum part part = part_of(r, &f);
-        samples += part == PART_SAMPLE || part == PART_HISTOGRAM;
-        if (part == PART_LABELS && !label_field(r, &f)) return false;
-    }
-    if (c.bad) return broken(r, c.at);
-    struct err why;
-    if (!check_labels(r, &why)) {
-        otlp_reject(r->partial, "%s", why.msg);
-        r->partial->rejected += samples ? samples - 1 : 0;
-        return true;
-    }
-    if (samples == 0) return true;
+    struct series s = {0};
+    const uint8_t *from = c.at;
+    r->refs.n = 0;
+    rows_begin(&r->rows);
+    for (struct pb_field f; pb_next(&c, &f); from = c.at)
+        if (!read_field(r, &s, &f, from, c.at)) return false;
+    if (c.bad || r->refs.n % 2) return broken(r, c.at);
     if (arena_used_bytes(r->arena) > r->text.n + DECODED_BYTES_MAX)
-        return err_set(r->e, ERR_LIMIT, "the request is too large once decoded: send smaller batches");
-    struct labels ls = {r->labels.p, r->labels.n};
-    str name = labels_get(ls, LABEL_METRIC_NAME);
-    rows_add(&r->rows, label_block(r->arena, ls));
-    c = pb_open(bytes);
-    bool ok = true;
-    for (struct pb_field f; ok && pb_next(&c, &f);) {
-        if (f.type != PB_BYTES) continue;
-        switch (part_of(r, &f)) {
-        case PART_NONE:
-        case PART_LABELS: break;
-        case PART_SAMPLE: ok = read_sample(r, f.bytes); break;
-        case PART_EXEMPLAR: ok = read_exemplar(r, f.bytes); break;
-        case PART_HISTOGRAM: ok = read_histogram(r, f.bytes); break;
-        case PART_METADATA: ok = read_series_metadata(r, f.bytes, name); break;
-        }
-    }
-    return ok;
+        return err_set(r->e, ERR_TOO_LARGE, "the request is too large once decoded: send smaller batches");
+    str key = r->version == REMOTE_WRITE_2 ? symbol_key(r)
+              : s.scattered                ? scattered_labels(r, bytes)
+                                           : str_n(s.labels, (size_t)(s.labels_end - s.labels));
+    size_t samples = rows_end(&r->rows, key);
+    if (samples > 0 && key.n > 0) return s.metadata.n == 0 || read_series_metadata(r, s.metadata);
+    rows_drop(&r->rows);
+    if (samples == 0) return true;
+    otlp_reject(r->partial, "a series without a metric name");
+    r->partial->rejected += samples - 1;
+    return true;
 }
 
 /* MetricMetadata of 1.0: {1: type, 2: family, 4: help, 5: unit} */
@@ -308,8 +377,11 @@ static bool read_metadata(struct request *r, str bytes) {
 
 static bool read_symbols(struct request *r) {
     struct pb c = pb_open(r->text);
-    for (struct pb_field f; pb_next(&c, &f);)
-        if (f.num == 4) vec_push(&r->symbols, pb_bytes(&f));
+    for (struct pb_field f; pb_next(&c, &f);) {
+        if (f.num != 4) continue;
+        vec_push(&r->symbols, pb_bytes(&f));
+        vec_push(&r->symbol_hashes, hash_str(pb_bytes(&f)));
+    }
     return !c.bad || broken(r, c.at);
 }
 
@@ -327,24 +399,24 @@ static bool read_request(struct request *r) {
 
 bool remote_write_decode(str body, enum remote_write_version version, size_t max_bytes, struct metric_batch **out, struct otlp_partial *partial,
                          struct err *e) {
-    AUTO(buf_done) struct buf text = {0};
-    if (!snappy_decode(body, max_bytes, &text, e)) return err_wrap(e, "remote write body");
+    AUTO(metric_batch_free) struct metric_batch *b = metric_batch_new(16 << 10);
     struct otlp_partial mine = {0};
-    struct request r = {.version = version, .partial = &mine, .e = e};
-    r.rows.batch = metric_batch_new(text.n * 3 + 1024);
-    r.arena = r.rows.batch->arena;
-    r.rows.batch->row_labels = label_block_row;
-    r.text = arena_str(r.arena, buf_str(&text));
-    bool ok = read_request(&r);
-    vec_done(&r.symbols);
-    vec_done(&r.labels);
-    if (!ok) {
-        rows_done(&r.rows);
-        metric_batch_free(r.rows.batch);
-        return false;
+    struct request r = {.version = version, .partial = &mine, .e = e, .arena = b->arena, .rows.batch = b};
+    if (!snappy_decode_arena(body, max_bytes, b->arena, &r.text, e)) {
+        if (e->code == ERR_LIMIT) e->code = ERR_TOO_LARGE;
+        return err_wrap(e, "remote write body");
     }
-    rows_finish(&r.rows);
+    bool ok = read_request(&r);
+    if (ok) rows_finish(&r.rows);
+    b->row_labels = version == REMOTE_WRITE_2 ? labels_of_symbols : labels_of_fields;
+    b->row_labels_arg = keep(b->arena, r.symbols.p, r.symbols.n * sizeof *r.symbols.p);
+    rows_done(&r.rows);
+    vec_done(&r.symbols);
+    vec_done(&r.symbol_hashes);
+    vec_done(&r.refs);
+    vec_done(&r.labels);
+    if (!ok) return false;
     *partial = mine;
-    *out = r.rows.batch;
+    *out = TAKE(b);
     return true;
 }

@@ -5,7 +5,7 @@
 #include "wire/otlp_common.h"
 
 enum remote_write_version { REMOTE_WRITE_1, REMOTE_WRITE_2 };
-/* body: as sent, in snappy's block format; at most max_bytes after decompression (ERR_LIMIT). ERR_INPUT: not snappy, not protobuf (byte offset), or
+/* body: as sent, in snappy's block format; at most max_bytes after decompression (ERR_TOO_LARGE). ERR_INPUT: not snappy, not protobuf (byte offset), or
  * a symbol reference out of range. */
 MUST_USE bool remote_write_decode(str body, enum remote_write_version version, size_t max_bytes, struct metric_batch **out,
                                   struct otlp_partial *partial, struct err *e);

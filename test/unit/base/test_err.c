@@ -44,7 +44,7 @@ static void cuts_long_messages_at_a_character(void **state) {
 
 static void maps_every_code_to_every_world(void **state) {
     (void)state;
-    for (int code = ERR_NONE; code <= ERR_UNSUPPORTED; code++) {
+    for (int code = ERR_NONE; code <= ERR_TOO_LARGE; code++) {
         assert_non_null(err_name((enum err_code)code));
         assert_in_range(err_http_status((enum err_code)code), 200, 599);
         assert_in_range(err_grpc_status((enum err_code)code), 0, 16);
@@ -52,6 +52,7 @@ static void maps_every_code_to_every_world(void **state) {
     }
     assert_int_equal(err_http_status(ERR_INPUT), 400);
     assert_int_equal(err_grpc_status(ERR_LIMIT), 8);
+    assert_int_equal(err_http_status(ERR_TOO_LARGE), 413);
 }
 
 int main(void) {

@@ -89,7 +89,7 @@ static void limits_the_number_of_actions(void **state) {
     struct err e;
     str body = STR("{\"create\":{}}\n{}\n{\"create\":{}}\n{}\n");
     assert_false(es_bulk_decode(&(struct es_bulk_in){.body = body, .index = STR("i"), .items_max = 1}, &out, &type, &e));
-    assert_int_equal(e.code, ERR_LIMIT);
+    assert_int_equal(e.code, ERR_TOO_LARGE);
 }
 
 static void tells_the_unit_of_a_numeric_time_by_its_size(void **state) {

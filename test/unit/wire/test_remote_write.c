@@ -174,7 +174,7 @@ static void refuses_what_is_not_snappy_or_too_large(void **state) {
     zeros.n = 2 * MAX;
     snappy_encode(buf_str(&zeros), &packed);
     assert_false(remote_write_decode(buf_str(&packed), REMOTE_WRITE_1, MAX, &out, &partial, &e));
-    assert_int_equal(e.code, ERR_LIMIT);
+    assert_int_equal(e.code, ERR_TOO_LARGE);
     buf_done(&zeros);
     buf_done(&packed);
 }
