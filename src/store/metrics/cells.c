@@ -236,72 +236,168 @@ void columns_want_starts(struct columns *c) {
     c->st_ms = arena_zalloc(c->arena, MAX(c->cap, 1) * sizeof *c->st_ms);
 }
 
+/* Bytes after a difference operation above CELL_BYTE_MAX, and the z they are added to. */
+static inline unsigned delta_extra(unsigned op) {
+    if (op >= CELL_BYTES) return (op & 7) + 1;
+    return op >= CELL_19BIT ? 2 : 1;
+}
+static inline uint64_t delta_base(unsigned op) {
+    if (op >= CELL_BYTES) return 0;
+    if (op >= CELL_19BIT) return CELL_19BIT_FROM + ((uint64_t)(op & 7) << 16);
+    return CELL_12BIT_FROM + ((uint64_t)(op & 15) << 8);
+}
+
+/* A row being read: values go to out->v one by one; what goes with them (times, histograms, starts) by stretches of values that share it. */
 struct decoder {
+    const uint8_t *begin, *p, *end;
+    const int64_t *clock;
+    size_t clock_n, tick;
+    size_t lo, hi; /* ticks that are asked for */
+    struct columns *out;
+    size_t n;                 /* values in out */
+    size_t since, since_tick; /* where the stretch begins: on ticks without a gap */
     double v;
-    int64_t m, start_ms;
+    uint64_t m;
     unsigned k;
-    bool decimal;
+    bool decimal; /* m and k hold */
+    int64_t start_ms;
     const struct histogram *h;
 };
 
-static bool decode_step(struct decoder *d, const struct cell *c, struct columns *out, struct err *e) {
-    switch (c->kind) {
-    case CELL_IS_DELTA:
-        if (!d->decimal) return err_set(e, ERR_CORRUPT, "damaged cells: a difference without a base");
-        d->m = (int64_t)((uint64_t)d->m + (uint64_t)c->delta);
-        d->v = decimal_value(d->m, d->k);
-        d->h = NULL;
+static void end_stretch(struct decoder *d) {
+    struct columns *out = d->out;
+    if (d->n > d->since) memcpy(out->t_ms + d->since, d->clock + d->since_tick, (d->n - d->since) * sizeof *out->t_ms);
+    for (size_t i = d->since; out->h && i < d->n; i++) out->h[i] = d->h;
+    for (size_t i = d->since; out->st_ms && i < d->n; i++) out->st_ms[i] = d->start_ms;
+    d->since = d->n;
+    d->since_tick = MAX(d->tick, d->lo);
+}
+
+static bool damaged(const struct decoder *d, const uint8_t *at, const char *why, struct err *e) {
+    return err_set(e, ERR_CORRUPT, "damaged cells at byte %zu: %s", (size_t)(at - d->begin), why);
+}
+static bool too_many(const struct decoder *d, const uint8_t *at, struct err *e) {
+    return damaged(d, at, "more of them than timestamps", e);
+}
+
+/* Differences and repeats, up to another operation: most of all that is ever read, so its state is in registers and its reads are of 8 bytes. */
+static bool decode_run(struct decoder *d, struct err *e) {
+    const uint8_t *p = d->p;
+    const uint8_t *const end = d->end;
+    const size_t lo = d->lo;
+    const size_t hi = d->hi;
+    const double scale = decimal_pow10[d->k];
+    double *const out = d->out->v;
+    size_t tick = d->tick;
+    size_t n = d->n;
+    uint64_t m = d->m;
+    double v = d->v;
+    while (p < end && tick < hi && *p < CELL_SKIP) {
+        unsigned op = *p++;
+        if (op >= CELL_REPEAT) {
+            size_t run = op - CELL_REPEAT + 1;
+            if (run > d->clock_n - tick) return too_many(d, p, e);
+            size_t stop = MIN(tick + run, hi);
+            for (size_t i = MAX(tick, lo); i < stop; i++) out[n++] = v;
+            tick += run;
+            continue;
+        }
+        if (!d->decimal) return damaged(d, p, "a difference without a base", e);
+        uint64_t z = op;
+        if (op > CELL_BYTE_MAX) {
+            unsigned extra = delta_extra(op);
+            uint64_t word = 0;
+            size_t left = (size_t)(end - p);
+            if (left < extra) return damaged(d, p, "they end within a number", e);
+            memcpy(&word, p, left < sizeof word ? extra : sizeof word);
+            z = delta_base(op) + (word & UINT64_MAX >> (64 - 8 * extra));
+            p += extra;
+        }
+        m += (uint64_t)unzigzag(z);
+        v = (double)(int64_t)m / scale;
+        out[n] = v; /* to be overwritten while before lo: there is room, hi > tick */
+        n += tick >= lo;
+        tick++;
+    }
+    d->p = p;
+    d->tick = tick;
+    d->n = n;
+    d->m = m;
+    d->v = v;
+    return true;
+}
+
+/* A value of its own, float or histogram, at the next tick. */
+static bool decode_value(struct decoder *d, const struct cell *c, struct err *e) {
+    if (d->tick == d->clock_n) return too_many(d, d->p, e);
+    struct histogram *h = NULL;
+    int64_t m = 0;
+    if (c->kind == CELL_IS_HISTOGRAM && !histogram_decode(c->code, d->out->arena, &h, e)) return false;
+    bool decimal = c->kind == CELL_IS_VALUE && c->decimal;
+    if (decimal && !decimal_nearest(c->v, c->k, &m)) return damaged(d, d->p, "a decimal out of range", e);
+    if (h || d->h) end_stretch(d);
+    if (h) columns_want_histograms(d->out);
+    d->h = h;
+    d->v = h ? 0 : c->v;
+    d->decimal = decimal;
+    d->m = (uint64_t)m;
+    d->k = decimal ? c->k : 0;
+    d->out->v[d->n] = d->v;
+    d->n += d->tick >= d->lo;
+    d->tick++;
+    return true;
+}
+
+static bool decode_special(struct decoder *d, struct err *e) {
+    struct reader r = {.at = d->p, .end = d->end};
+    struct cell c;
+    if (!cell_next(&r, &c)) return damaged(d, r.at, "an operation that is none, or cut off", e);
+    d->p = r.at;
+    switch (c.kind) {
+    case CELL_IS_SKIP:
+        if (c.n > d->clock_n - d->tick) return too_many(d, d->p, e);
+        end_stretch(d);
+        d->tick += c.n;
+        d->since_tick = MAX(d->tick, d->lo);
+        return true;
+    case CELL_IS_START:
+        end_stretch(d);
+        columns_want_starts(d->out);
+        d->start_ms = c.delta;
         return true;
     case CELL_IS_VALUE:
-        d->v = c->v;
-        d->h = NULL;
-        d->decimal = c->decimal;
-        if (!c->decimal) return true;
-        d->k = c->k;
-        return decimal_nearest(c->v, c->k, &d->m) || err_set(e, ERR_CORRUPT, "damaged cells: a decimal out of range");
-    case CELL_IS_HISTOGRAM: {
-        struct histogram *h;
-        if (!histogram_decode(c->code, out->arena, &h, e)) return false;
-        columns_want_histograms(out);
-        d->h = h;
-        d->v = 0;
-        d->decimal = false;
-        return true;
-    }
-    case CELL_IS_START:
-        d->start_ms = c->delta;
-        columns_want_starts(out);
-        return true;
-    case CELL_IS_REPEAT:
-    case CELL_IS_SKIP: return true;
+    case CELL_IS_HISTOGRAM: return decode_value(d, &c, e);
+    case CELL_IS_DELTA:
+    case CELL_IS_REPEAT: break; /* decode_run's */
     }
     return true;
 }
 
-bool cells_read(str bytes, const int64_t *clock, size_t clock_n, int64_t from_ms, int64_t to_ms, struct columns *out, struct err *e) {
-    struct reader r = reader_open(bytes);
-    struct decoder d = {0};
-    size_t tick = 0;
-    for (struct cell c; cell_next(&r, &c);) {
-        if (!decode_step(&d, &c, out, e)) return false;
-        if (c.kind == CELL_IS_START) continue;
-        size_t n = c.kind == CELL_IS_REPEAT || c.kind == CELL_IS_SKIP ? (size_t)c.n : 1;
-        if (n > clock_n - tick) return err_set(e, ERR_CORRUPT, "damaged cells: more of them than timestamps");
-        if (c.kind == CELL_IS_SKIP) {
-            tick += n;
-            continue;
-        }
-        if (!columns_reserve(out, n, e)) return false;
-        for (; n > 0; n--, tick++) {
-            int64_t t = clock[tick];
-            if (t < from_ms) continue;
-            if (t > to_ms) return true;
-            out->t_ms[out->n] = t;
-            out->v[out->n] = d.v;
-            if (out->h) out->h[out->n] = d.h;
-            if (out->st_ms) out->st_ms[out->n] = d.start_ms;
-            out->n++;
-        }
+/* The first tick with a time >= t_ms, or after it. */
+static size_t tick_at(const int64_t *clock, size_t n, int64_t t_ms, bool after) {
+    size_t from = 0;
+    while (from < n) {
+        size_t mid = from + (n - from) / 2;
+        if (clock[mid] < t_ms || (after && clock[mid] == t_ms))
+            from = mid + 1;
+        else
+            n = mid;
     }
-    return !r.bad || err_set(e, ERR_CORRUPT, "damaged cells at byte %zu", (size_t)(r.at - (const uint8_t *)bytes.p));
+    return from;
+}
+
+bool cells_read(str bytes, const int64_t *clock, size_t clock_n, int64_t from_ms, int64_t to_ms, struct columns *out, struct err *e) {
+    struct decoder d = {.clock = clock, .clock_n = clock_n, .out = out, .n = out->n, .since = out->n};
+    d.begin = d.p = (const uint8_t *)bytes.p;
+    d.end = d.p + bytes.n;
+    d.lo = d.since_tick = tick_at(clock, clock_n, from_ms, false);
+    d.hi = tick_at(clock, clock_n, to_ms, true);
+    if (bytes.n == 0 || d.lo >= d.hi) return true;
+    if (!columns_reserve(out, MIN(d.hi - d.lo, bytes.n * CELL_REPEAT_MAX), e)) return false;
+    while (d.p < d.end && d.tick < d.hi) {
+        if (!(*d.p < CELL_SKIP ? decode_run(&d, e) : decode_special(&d, e))) return false;
+    }
+    end_stretch(&d);
+    out->n = d.n;
+    return true;
 }
