@@ -44,6 +44,8 @@ void prom_put_time(struct json_out *o, int64_t ms); /* seconds: 1.500, 2 */
 void prom_put_value(struct json_out *o, double v);  /* "1.5" */
 /* {"resultType":...,"result":...}: the result of a query. limit 0: all; *truncated says that there was more. */
 void prom_put_result(struct json_out *o, const struct promql_result *r, size_t limit, bool *truncated);
+/* "explain": the tree with what each node cost. */
+void prom_put_explain(struct json_out *o, const struct node *root, const struct promql_cost *costs);
 /* The tree of an expression as /api/v1/parse_query shows it. */
 void prom_put_tree(struct json_out *o, const struct node *n);
 

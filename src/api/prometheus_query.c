@@ -14,24 +14,44 @@ struct query_job {
     struct promql_query *q;
     size_t limit;
     bool with_stats;
-    int64_t start_ns; /* monotonic */
+    int64_t submitted_ns, queued_ns;
     struct prom_reply reply;
     bool ok;
     struct err e;
 };
 
-static void put_stats(struct json_out *o, const struct promql_result *r, int64_t took_ns) {
+static void put_seconds(struct json_out *o, const char *key, int64_t ns) {
+    json_put_key(o, str_c(key));
+    json_put_double(o, (double)ns / 1e9);
+}
+
+static void put_step_samples(struct json_out *o, const struct promql_result *r) {
+    json_put_key_c(o, "totalQueryableSamplesPerStep");
+    json_put_array(o);
+    for (size_t i = 0; i < r->step_n; i++) {
+        json_put_array(o);
+        prom_put_time(o, r->start_ms + (int64_t)i * r->step_ms);
+        json_put_u64(o, r->step_samples[i]);
+        json_put_array_end(o);
+    }
+    json_put_array_end(o);
+}
+
+static void put_stats(struct json_out *o, const struct promql_result *r, int64_t queued_ns) {
     json_put_key_c(o, "stats");
     json_put_object(o);
     json_put_key_c(o, "timings");
     json_put_object(o);
-    json_put_key_c(o, "evalTotalTime");
-    json_put_double(o, (double)took_ns / 1e9);
-    json_put_key_c(o, "execTotalTime");
-    json_put_double(o, (double)took_ns / 1e9);
+    put_seconds(o, "evalTotalTime", r->plan_ns + r->eval_ns + r->sort_ns);
+    put_seconds(o, "resultSortTime", r->sort_ns);
+    put_seconds(o, "queryPreparationTime", r->plan_ns);
+    put_seconds(o, "innerEvalTime", r->eval_ns);
+    put_seconds(o, "execQueueTime", queued_ns);
+    put_seconds(o, "execTotalTime", r->plan_ns + queued_ns + r->eval_ns + r->sort_ns);
     json_put_object_end(o);
     json_put_key_c(o, "samples");
     json_put_object(o);
+    if (r->step_samples) put_step_samples(o, r);
     json_put_key_c(o, "totalQueryableSamples");
     json_put_u64(o, r->samples);
     json_put_key_c(o, "peakSamples");
@@ -47,7 +67,8 @@ static void encode(struct query_job *q) {
     prom_begin(&q->reply);
     json_put_object(o);
     prom_put_result(o, r, q->limit, &truncated);
-    if (q->with_stats) put_stats(o, r, clock_mono_ns() - q->start_ns);
+    if (q->with_stats) put_stats(o, r, q->queued_ns);
+    if (r->costs) prom_put_explain(o, promql_root(q->q), r->costs);
     json_put_object_end(o);
     static const str note[] = {STR_INIT("results truncated due to limit")};
     if (truncated && r->warning_n == 0)
@@ -59,6 +80,7 @@ static void encode(struct query_job *q) {
 
 static void run_query(struct job *j) {
     struct query_job *q = CONTAINER_OF(j, struct query_job, job);
+    q->queued_ns = clock_mono_ns() - q->submitted_ns;
     q->ok = job_check(j, &q->e) && promql_run(q->q, j, &q->e);
     if (q->ok) encode(q);
 }
@@ -106,9 +128,10 @@ static bool common_params(const struct app *app, struct http_exchange *x, struct
     if (p->lookback_ms < 0) return prom_bad_param(x, "lookback_delta", STR("must not be negative")), false;
     if (!prom_limit_param(x, "limit", &q->limit)) return false;
     if (asked > 0 && (timeout == 0 || asked < timeout)) timeout = asked;
-    q->start_ns = clock_mono_ns();
-    q->job.deadline_ns = timeout ? q->start_ns + timeout * NS_PER_MS : 0;
+    q->job.deadline_ns = timeout ? clock_mono_ns() + timeout * NS_PER_MS : 0;
     q->with_stats = http_param(x, STR("stats")).n > 0;
+    p->step_stats = str_eq(http_param(x, STR("stats")), STR("all"));
+    p->explain = str_eq(http_param(x, STR("explain")), STR("1"));
     return true;
 }
 
@@ -126,6 +149,7 @@ static void start(struct app *app, struct http_exchange *x, const struct promql_
     }
     x->on_gone = client_gone;
     x->on_gone_arg = q;
+    q->submitted_ns = clock_mono_ns();
     if (pool_submit(app->pool, LANE_QUERY, &q->job, &e)) return;
     x->on_gone = NULL;
     promql_free(q->q);

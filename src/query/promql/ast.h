@@ -111,6 +111,7 @@ struct node {
     enum promql_type type;
     uint32_t from, to; /* bytes [from, to) of the query */
     unsigned depth;    /* of the tree below, at most PROMQL_TREE_MAX: walking it recursively is safe */
+    unsigned id;       /* numbers the nodes of a query */
     union {
         struct {
             double value;
@@ -168,6 +169,7 @@ struct promql_ast {
     struct node *root;
     unsigned selector_n;
     unsigned subquery_n;
+    unsigned node_n;
 };
 
 /* A parse error in Prometheus' words: "1:5: parse error: unexpected ..." (ERR_INPUT). Nesting is limited to PROMQL_DEPTH_MAX,
@@ -186,6 +188,9 @@ static inline struct node *node_unwrap(struct node *n) {
     while (n->kind == NODE_PAREN) n = n->paren.expr;
     return n;
 }
+
+/* The expressions below a node, in text order; NULL: no more. Durations are not among them. */
+const struct node *node_child(const struct node *n, size_t i);
 
 /* The expression on one line, and broken over lines as Prometheus' formatter does: what is longer than width_n bytes is split. */
 void promql_print(struct buf *b, const struct node *n);

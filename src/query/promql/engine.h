@@ -27,7 +27,11 @@ struct run {
     const struct job *job;
     int64_t start_ms, end_ms, step_ms; /* of the whole query; step 0: instant */
     int64_t lookback_ms;
-    uint64_t samples_max, samples_held, samples_read, samples_peak;
+    uint64_t samples_max, samples_held, samples_peak;
+    uint64_t samples_read;     /* decoded */
+    uint64_t samples_used;     /* those in all windows of all steps: a sample counts once for each window it is in */
+    uint64_t *step_used;       /* the same by step; NULL: not wanted */
+    struct promql_cost *costs; /* by node id; NULL: not wanted */
     size_t bytes_max;
     struct note_list warnings, infos;
     const void *last_note; /* repeats are dropped cheaply */
@@ -35,6 +39,11 @@ struct run {
     unsigned ticks;
 };
 
+/* n samples were looked at for a step of the query's grid. */
+static inline void count_used(struct run *r, size_t step, size_t n) {
+    r->samples_used += n;
+    if (r->step_used) r->step_used[step] += n;
+}
 /* Now and then: deadline, cancel, bytes. Cheap. */
 MUST_USE bool run_check(struct run *r, struct err *e);
 /* Fails with the whole text kept for promql_long_error. */
@@ -88,6 +97,18 @@ struct matrix {
 struct drain {
     bool (*take)(struct drain *s, struct series *in, struct err *e);
 };
+
+/* Stands between a node and the drain it pushes into while the query is explained (r->costs set). */
+struct probe {
+    struct drain drain;
+    struct run *run;
+    struct promql_cost *cost;
+    struct drain *out; /* NULL: the node yields no series */
+    int64_t begin_ns, above_ns;
+    uint64_t begin_samples;
+};
+struct drain *probe_begin(struct probe *p, struct run *r, const struct node *n, struct drain *out);
+void probe_end(struct probe *p);
 
 static inline double absent(void) {
     double v;

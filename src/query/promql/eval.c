@@ -111,45 +111,44 @@ void matrix_sort(struct matrix *m) {
 
 /* --- what does not change with the evaluation time is evaluated once */
 
-bool node_is_pinned(const struct node *n) {
-    switch (n->kind) {
-    case NODE_NUMBER:
-    case NODE_STRING:
-    case NODE_DURATION: return true;
-    case NODE_VECTOR:
-    case NODE_MATRIX: return n->select.shift.at != AT_NONE;
-    case NODE_SUBQUERY: return n->sub.shift.at != AT_NONE;
-    case NODE_PAREN: return node_is_pinned(n->paren.expr);
-    case NODE_UNARY: return node_is_pinned(n->unary.expr);
-    case NODE_BINARY: return node_is_pinned(n->binary.lhs) && node_is_pinned(n->binary.rhs);
-    case NODE_AGGREGATE: return node_is_pinned(n->agg.expr) && (!n->agg.param || node_is_pinned(n->agg.param));
-    case NODE_CALL:
-        if (n->call.fn->flags & FN_TIME_BOUND) return false;
-        for (size_t i = 0; i < n->call.arg_n; i++)
-            if (!node_is_pinned(n->call.args[i])) return false;
-        return true;
-    }
-    return false;
-}
-
-bool node_is_time_bound(const struct node *n) {
+const struct node *node_child(const struct node *n, size_t i) {
     switch (n->kind) {
     case NODE_NUMBER:
     case NODE_STRING:
     case NODE_DURATION:
     case NODE_VECTOR:
-    case NODE_MATRIX: return false;
-    case NODE_SUBQUERY: return node_is_time_bound(n->sub.expr);
-    case NODE_PAREN: return node_is_time_bound(n->paren.expr);
-    case NODE_UNARY: return node_is_time_bound(n->unary.expr);
-    case NODE_BINARY: return node_is_time_bound(n->binary.lhs) || node_is_time_bound(n->binary.rhs);
-    case NODE_AGGREGATE: return node_is_time_bound(n->agg.expr) || (n->agg.param && node_is_time_bound(n->agg.param));
-    case NODE_CALL:
-        if (n->call.fn->flags & FN_TIME_BOUND) return true;
-        for (size_t i = 0; i < n->call.arg_n; i++)
-            if (node_is_time_bound(n->call.args[i])) return true;
-        return false;
+    case NODE_MATRIX: return NULL;
+    case NODE_SUBQUERY: return i == 0 ? n->sub.expr : NULL;
+    case NODE_PAREN: return i == 0 ? n->paren.expr : NULL;
+    case NODE_UNARY: return i == 0 ? n->unary.expr : NULL;
+    case NODE_BINARY: return i == 0 ? n->binary.lhs : i == 1 ? n->binary.rhs : NULL;
+    case NODE_CALL: return i < n->call.arg_n ? n->call.args[i] : NULL;
+    case NODE_AGGREGATE:
+        if (n->agg.param) return i == 0 ? n->agg.param : i == 1 ? n->agg.expr : NULL;
+        return i == 0 ? n->agg.expr : NULL;
     }
+    return NULL;
+}
+
+static bool is_time_bound_call(const struct node *n) {
+    return n->kind == NODE_CALL && (n->call.fn->flags & FN_TIME_BOUND);
+}
+
+bool node_is_pinned(const struct node *n) {
+    if (n->kind == NODE_VECTOR || n->kind == NODE_MATRIX) return n->select.shift.at != AT_NONE;
+    if (n->kind == NODE_SUBQUERY) return n->sub.shift.at != AT_NONE;
+    if (is_time_bound_call(n)) return false;
+    const struct node *child;
+    for (size_t i = 0; (child = node_child(n, i)); i++)
+        if (!node_is_pinned(child)) return false;
+    return true;
+}
+
+bool node_is_time_bound(const struct node *n) {
+    if (is_time_bound_call(n)) return true;
+    const struct node *child;
+    for (size_t i = 0; (child = node_child(n, i)); i++)
+        if (node_is_time_bound(child)) return true;
     return false;
 }
 
@@ -238,12 +237,11 @@ static bool eval_unary(struct grid *g, const struct node *n, struct drain *out, 
     return eval_vector(g, n->unary.expr, &m.drain, e);
 }
 
-bool eval_vector(struct grid *g, const struct node *n, struct drain *out, struct err *e) {
-    assert(n->type == PT_VECTOR);
+static bool vector_of(struct grid *g, const struct node *n, struct drain *out, struct err *e) {
     if (g->n > 1 && n->kind != NODE_PAREN && node_is_pinned(n)) {
         struct grid one = {g->r, g->start_ms, 0, 1};
         struct spreader p = {{spread}, g, out};
-        return eval_vector(&one, n, &p.drain, e);
+        return vector_of(&one, n, &p.drain, e);
     }
     switch (n->kind) {
     case NODE_VECTOR: return eval_selector(g, n, out, PICK_VALUE, e);
@@ -262,8 +260,16 @@ bool eval_vector(struct grid *g, const struct node *n, struct drain *out, struct
     return false;
 }
 
-bool eval_scalar(struct grid *g, const struct node *n, double *out, struct err *e) {
-    assert(n->type == PT_SCALAR);
+bool eval_vector(struct grid *g, const struct node *n, struct drain *out, struct err *e) {
+    assert(n->type == PT_VECTOR);
+    if (!g->r->costs || n->kind == NODE_VECTOR) return vector_of(g, n, out, e); /* a selector counts itself */
+    struct probe p;
+    bool ok = vector_of(g, n, probe_begin(&p, g->r, n, out), e);
+    probe_end(&p);
+    return ok;
+}
+
+static bool scalar_of(struct grid *g, const struct node *n, double *out, struct err *e) {
     switch (n->kind) {
     case NODE_NUMBER:
         for (size_t i = 0; i < g->n; i++) out[i] = n->number.value;
@@ -284,6 +290,16 @@ bool eval_scalar(struct grid *g, const struct node *n, double *out, struct err *
     }
     assert(!"not a scalar");
     return false;
+}
+
+bool eval_scalar(struct grid *g, const struct node *n, double *out, struct err *e) {
+    assert(n->type == PT_SCALAR);
+    if (!g->r->costs) return scalar_of(g, n, out, e);
+    struct probe p;
+    probe_begin(&p, g->r, n, NULL);
+    bool ok = scalar_of(g, n, out, e);
+    probe_end(&p);
+    return ok;
 }
 
 bool eval_string(const struct node *n, str *out) {

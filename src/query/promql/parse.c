@@ -106,6 +106,7 @@ static struct node *new_node(struct parser *p, enum node_kind kind, enum promql_
     n->from = from;
     n->to = p->last_to;
     n->depth = 1;
+    n->id = p->ast->node_n++;
     return n;
 }
 /* Closes a node over its children: end position and depth. */

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "query/promql/engine.h"
 
 /* A query's life: parse, pin the data of each selector, evaluate, clean up the label sets. */
@@ -10,6 +11,7 @@ struct promql_query {
     struct run run;
     struct promql_regexes regexes;
     struct promql_result result;
+    bool step_stats;
 };
 
 struct planner {
@@ -148,6 +150,7 @@ static bool plan(struct tsdb *db, const struct promql_params *params, struct pro
     if (r->step_ms && root->type != PT_VECTOR && root->type != PT_SCALAR)
         return err_set(e, ERR_INPUT, "invalid expression type \"%s\" for range query, must be Scalar or instant Vector",
                        promql_type_name(root->type));
+    if (params->explain) r->costs = arena_zalloc(r->a, r->ast.node_n * sizeof *r->costs);
     r->selected = arena_zalloc(r->a, (r->ast.selector_n + 1) * sizeof *r->selected);
     struct planner p = {r, db, &q->regexes, e};
     int64_t last = r->step_ms ? r->start_ms + (r->end_ms - r->start_ms) / r->step_ms * r->step_ms : r->end_ms;
@@ -156,6 +159,7 @@ static bool plan(struct tsdb *db, const struct promql_params *params, struct pro
 
 bool promql_plan(struct tsdb *db, const struct promql_params *params, struct promql_query **out, struct err *e) {
     assert(params->step_ms >= 0 && params->end_ms >= params->start_ms);
+    int64_t from_ns = clock_mono_ns();
     struct arena *a = arena_new(16 << 10);
     struct promql_query *q = arena_one(a, struct promql_query);
     q->run.a = a;
@@ -165,6 +169,8 @@ bool promql_plan(struct tsdb *db, const struct promql_params *params, struct pro
         promql_free(q);
         return false;
     }
+    q->step_stats = params->step_stats;
+    q->result.plan_ns = clock_mono_ns() - from_ns;
     *out = q;
     return true;
 }
@@ -207,6 +213,7 @@ static bool run_range_vector(struct grid *g, struct node *root, struct promql_re
         while (hi < s.n && s.t[hi] <= to) hi++;
         if (hi == lo) continue;
         size_t n = hi - lo;
+        count_used(r, 0, n);
         struct promql_series o = {.labels = s.drop_name ? labels_without_name(r, s.labels) : s.labels, .n = n};
         o.v = arena_new_n(r->a, double, n);
         o.t_ms = arena_new_n(r->a, int64_t, n);
@@ -232,7 +239,13 @@ static bool run_root(struct grid *g, struct node *root, struct promql_result *ou
     case PT_STRING: return eval_string(root, &out->string);
     case PT_SCALAR: out->scalar = arena_new_n(g->r->a, double, g->n); return eval_scalar(g, root, out->scalar, e);
     case PT_MATRIX: return run_range_vector(g, node_unwrap(root), out, e);
-    case PT_VECTOR: return eval_matrix(g, root, &m, e) && finish_vector(g, &m, out, e);
+    case PT_VECTOR: {
+        if (!eval_matrix(g, root, &m, e)) return false;
+        int64_t from_ns = clock_mono_ns();
+        if (!finish_vector(g, &m, out, e)) return false;
+        out->sort_ns = clock_mono_ns() - from_ns;
+        return true;
+    }
     case PT_NONE: break;
     }
     assert(!"an expression has a type");
@@ -244,13 +257,18 @@ bool promql_run(struct promql_query *q, const struct job *job, struct err *e) {
     struct node *root = r->ast.root;
     r->job = job;
     struct grid g = {r, r->start_ms, r->step_ms, r->step_ms ? (size_t)((r->end_ms - r->start_ms) / r->step_ms) + 1 : 1};
-    struct promql_result out = {.type = root->type, .start_ms = g.start_ms, .step_ms = g.step_ms, .step_n = g.n};
+    struct promql_result out = {.type = root->type, .start_ms = g.start_ms, .step_ms = g.step_ms, .step_n = g.n, .plan_ns = q->result.plan_ns};
+    if (q->step_stats) r->step_used = arena_zalloc(r->a, g.n * sizeof *r->step_used);
+    int64_t from_ns = clock_mono_ns();
     if (!run_root(&g, root, &out, e)) return false;
+    out.eval_ns = clock_mono_ns() - from_ns - out.sort_ns;
     out.warnings = r->warnings.p;
     out.warning_n = r->warnings.n;
     out.infos = r->infos.p;
     out.info_n = r->infos.n;
-    out.samples = r->samples_read;
+    out.samples = r->samples_used;
+    out.step_samples = r->step_used;
+    out.costs = r->costs;
     out.peak_samples = r->samples_peak;
     q->result = out;
     return true;

@@ -20,6 +20,14 @@ struct promql_params {
     int64_t lookback_ms;  /* how old a sample an instant selector may return; 0: 5 min */
     uint64_t samples_max; /* held at once; 0: no limit */
     size_t bytes_max;     /* 0: no limit */
+    bool explain;         /* keep what each node cost */
+    bool step_stats;      /* count samples by step */
+};
+
+/* What a node and all below it cost in this run. */
+struct promql_cost {
+    uint64_t series, samples; /* yielded; decoded */
+    int64_t ns;
 };
 
 /* A float that is not there. Real NaNs never have these bits: they are made nowhere else. */
@@ -50,7 +58,10 @@ struct promql_result {
     size_t series_n;
     const str *warnings, *infos; /* "PromQL warning: ... (1:7)" */
     size_t warning_n, info_n;
-    uint64_t samples, peak_samples; /* read; held at once */
+    uint64_t samples, peak_samples;  /* in all windows of all steps; held at once */
+    const uint64_t *step_samples;    /* the same by step, if asked for */
+    const struct promql_cost *costs; /* by node id, if asked for: promql_root() is the tree */
+    int64_t plan_ns, eval_ns, sort_ns;
 };
 
 struct promql_query;

@@ -58,6 +58,7 @@ static bool slide(struct range_call *c, const struct range_src *src, struct seri
         while (c->hi < s->n && s->t[c->hi] <= c->to_ms + after) c->hi++;
         if (c->lo == c->hi) continue;
         work += c->hi - c->lo;
+        count_used(r, step, c->hi - c->lo);
         if (work > WORK_BETWEEN_CHECKS) {
             work = 0;
             if (r->job && !job_check(r->job, e)) return false;

@@ -3,7 +3,6 @@
 /* Selectors: from the store's series to columns and ranges. */
 
 static bool charge(struct run *r, size_t n, struct err *e) {
-    r->samples_read += n;
     r->samples_held += n;
     if (r->samples_held > r->samples_peak) r->samples_peak = r->samples_held;
     if (!r->samples_max || r->samples_held <= r->samples_max) return true;
@@ -107,10 +106,11 @@ static void pick(struct picker *p, struct series *out) {
             put_smoothed(p, out, step, next - 1, t);
         else
             put_sample(p, out, step, next - 1);
+        count_used(p->g->r, step, 1);
     }
 }
 
-bool eval_selector(struct grid *g, const struct node *n, struct drain *out, enum pick what, struct err *e) {
+static bool select_instants(struct grid *g, const struct node *n, struct drain *out, enum pick what, struct err *e) {
     struct run *r = g->r;
     const struct tsdb_selection *sel = r->selected[n->select.sel.slot];
     struct picker p = {.g = g, .n = n, .lookback_ms = r->lookback_ms, .what = what};
@@ -124,6 +124,7 @@ bool eval_selector(struct grid *g, const struct node *n, struct drain *out, enum
         arena_reset(r->scratch);
         if (!tsdb_read(sel, i, from, to, r->scratch, &p.s, e)) return false;
         if (p.s.n == 0) continue;
+        r->samples_read += p.s.n;
         p.last_hist = NULL;
         if (!v) v = arena_new_n(r->a, double, g->n);
         for (size_t k = 0; k < g->n; k++) v[k] = absent();
@@ -136,6 +137,14 @@ bool eval_selector(struct grid *g, const struct node *n, struct drain *out, enum
         if (v) r->samples_held -= g->n;
     }
     return true;
+}
+
+bool eval_selector(struct grid *g, const struct node *n, struct drain *out, enum pick what, struct err *e) {
+    if (!g->r->costs) return select_instants(g, n, out, what, e);
+    struct probe p;
+    bool ok = select_instants(g, n, probe_begin(&p, g->r, n, out), what, e);
+    probe_end(&p);
+    return ok;
 }
 
 /* --- ranges */
@@ -155,7 +164,14 @@ static bool open_subquery(struct range_src *s, const struct node *n, struct err 
     struct run *r = s->g->r;
     if (!eval_duration(r, n->sub.range, &s->range_ms, e)) return false;
     if (!promql_inner_grid(r, n, s->g->start_ms, grid_time(s->g, s->g->n - 1), &s->inner_grid, e)) return false;
-    return s->inner_grid.n == 0 || eval_matrix(&s->inner_grid, n->sub.expr, &s->inner, e);
+    if (s->inner_grid.n == 0) return true;
+    uint64_t used = r->samples_used; /* the windows over the subquery count, not those within it */
+    uint64_t *step_used = r->step_used;
+    r->step_used = NULL;
+    bool ok = eval_matrix(&s->inner_grid, n->sub.expr, &s->inner, e);
+    r->samples_used = used;
+    r->step_used = step_used;
+    return ok;
 }
 
 bool range_open(struct grid *g, const struct node *n, struct range_src *out, struct err *e) {
@@ -164,7 +180,12 @@ bool range_open(struct grid *g, const struct node *n, struct range_src *out, str
     assert(g->n > 0);
     if (!reference_of(g, subquery ? &n->sub.shift : &n->select.shift, &ref, e)) return false;
     *out = (struct range_src){.g = g, .node = n, .fixed = ref.fixed, .fixed_ms = ref.fixed_ms, .offset_ms = ref.offset_ms};
-    return subquery ? open_subquery(out, n, e) : open_selector(out, n, e);
+    if (!g->r->costs) return subquery ? open_subquery(out, n, e) : open_selector(out, n, e);
+    struct probe p;
+    probe_begin(&p, g->r, n, NULL);
+    bool ok = subquery ? open_subquery(out, n, e) : open_selector(out, n, e);
+    probe_end(&p);
+    return ok;
 }
 
 /* Without a way out in the loop, so that it runs over many at once. */
@@ -234,7 +255,7 @@ static void column_to_rseries(struct run *r, const struct grid *g, const struct 
     *out = (struct rseries){.labels = s->labels, .drop_name = s->drop_name, .n = n, .t = t, .v = v, .h = h};
 }
 
-bool range_next(struct range_src *s, struct rseries *out, bool *done, struct err *e) {
+static bool next_series(struct range_src *s, struct rseries *out, bool *done, struct err *e) {
     struct run *r = s->g->r;
     bool subquery = s->node->kind == NODE_SUBQUERY;
     size_t n = subquery ? s->inner.n : tsdb_selection_n(s->sel);
@@ -248,6 +269,7 @@ bool range_next(struct range_src *s, struct rseries *out, bool *done, struct err
             if (!tsdb_read(s->sel, s->next, s->from_ms, s->to_ms, r->scratch, &samples, e)) return false;
             *out = (struct rseries){.labels = tsdb_selection_labels(s->sel, s->next)};
             to_rseries(r, &samples, out);
+            r->samples_read += samples.n;
             if (!charge(r, out->n, e)) return false;
             r->samples_held -= out->n;
         }
@@ -257,4 +279,15 @@ bool range_next(struct range_src *s, struct rseries *out, bool *done, struct err
     }
     *done = true;
     return false;
+}
+
+bool range_next(struct range_src *s, struct rseries *out, bool *done, struct err *e) {
+    struct run *r = s->g->r;
+    if (!r->costs) return next_series(s, out, done, e);
+    struct probe p;
+    probe_begin(&p, r, s->node, NULL);
+    bool ok = next_series(s, out, done, e);
+    probe_end(&p);
+    p.cost->series += ok;
+    return ok;
 }

@@ -162,6 +162,51 @@ static void keeps_the_whole_text_of_long_errors(void **state) {
     promql_free(q);
 }
 
+static void explains_what_each_node_yielded_and_read(void **state) {
+    (void)state;
+    struct promql_query *q;
+    struct err e;
+    struct promql_params p = range;
+    p.query = STR("sum(rate(m[10s])) + 1");
+    p.explain = p.step_stats = true;
+    assert_true(promql_plan(db, &p, &q, &e));
+    assert_true(promql_run(q, NULL, &e));
+    const struct promql_result *r = promql_result(q);
+    const struct node *sum = node_child(promql_root(q), 0);
+    const struct node *rate = node_child(sum, 0);
+    const struct node *m = node_child(rate, 0);
+    assert_null(node_child(m, 0));
+    assert_int_equal(m->kind, NODE_MATRIX);
+    assert_int_equal(r->costs[promql_root(q)->id].series, 1);
+    assert_int_equal(r->costs[sum->id].series, 1);
+    assert_int_equal(r->costs[rate->id].series, SERIES);
+    assert_int_equal(r->costs[m->id].series, SERIES);
+    assert_int_equal(r->costs[m->id].samples, SERIES * SAMPLES);
+    assert_int_equal(r->costs[sum->id].samples, SERIES * SAMPLES);
+    assert_true(r->costs[m->id].ns > 0 && r->costs[m->id].ns <= r->costs[rate->id].ns);
+    assert_true(r->costs[rate->id].ns <= r->costs[sum->id].ns);
+    assert_int_equal(r->step_samples[0], SERIES);
+    assert_int_equal(r->step_samples[50], SERIES * 10);
+    assert_int_equal(r->samples, SERIES * (10 * 91 + 9 * 10 / 2));
+    promql_free(q);
+}
+
+static void counts_a_subquery_by_its_windows(void **state) {
+    (void)state;
+    struct promql_query *q;
+    struct err e;
+    struct promql_params p = {.query = STR_INIT("sum_over_time(m{i=\"001\"}[10s:2s])"), .start_ms = 50000, .end_ms = 50000, .explain = true};
+    assert_true(promql_plan(db, &p, &q, &e));
+    assert_true(promql_run(q, NULL, &e));
+    const struct promql_result *r = promql_result(q);
+    const struct node *subquery = node_child(promql_root(q), 0);
+    assert_int_equal(r->samples, 5);
+    assert_int_equal(r->costs[subquery->id].series, 1);
+    assert_int_equal(r->costs[node_child(subquery, 0)->id].series, 1);
+    assert_null(r->step_samples);
+    promql_free(q);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_samples),
@@ -171,6 +216,8 @@ int main(void) {
         cmocka_unit_test(yields_the_samples_of_a_range_vector),
         cmocka_unit_test(refuses_what_is_no_range_query),
         cmocka_unit_test(keeps_the_whole_text_of_long_errors),
+        cmocka_unit_test(explains_what_each_node_yielded_and_read),
+        cmocka_unit_test(counts_a_subquery_by_its_windows),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
