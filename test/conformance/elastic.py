@@ -1,4 +1,4 @@
-"""REST steps that also run against real Elasticsearch: $SHARED/cases/logs/es_api_cases.jsonl. What differs on purpose is listed with its reason."""
+"""REST steps that also run against real Elasticsearch: $CASES/logs/es_api_cases.jsonl. What differs on purpose is listed with its reason."""
 import gzip
 import json
 import os
@@ -60,7 +60,7 @@ def send(server, case, method, previous):
     if 'ndjson' in case:
         body = ''.join(json.dumps(line) + '\n' for line in case['ndjson'])
     if 'body_from_file' in case:
-        with open(os.path.join(bn.SHARED, 'cases/logs', case['body_from_file']), 'rb') as f:
+        with open(os.path.join(bn.CASES, 'logs', case['body_from_file']), 'rb') as f:
             body = f.read()
     elif headers.get('content-encoding') == 'gzip':
         body = gzip.compress(body.encode())
@@ -98,5 +98,5 @@ with es.server() as server:  # one for all: later groups search the indices of e
         run_group(server, groups[name], report)
 for id, reason in EXPECTED.items():
     print('differs on purpose: %s: %s' % (id, reason))
-print('es_api_cases.jsonl: %(passed)d pass, %(failed)d fail, %(explained)d differ with a reason' % report)
+print('elastic: %d of %d (%d differ with a reason)' % (report['passed'], report['passed'] + report['failed'], report['explained']))
 raise SystemExit(report['failed'] > 0)

@@ -1,4 +1,4 @@
-"""KQL against $SHARED/cases/logs/kql_cases.jsonl."""
+"""KQL against $CASES/logs/kql_cases.jsonl."""
 import es
 
 es.run_hit_table('kql_cases.jsonl', lambda case: {'kql': {'query': case['query']}})

@@ -1,4 +1,4 @@
-"""Lucene query strings against the hits that real Lucene 8.7, with Elasticsearch's rules, gave: $SHARED/cases/logs/lucene_cases.jsonl."""
+"""Lucene query strings against the hits that real Lucene 8.7, with Elasticsearch's rules, gave: $CASES/logs/lucene_cases.jsonl."""
 import es
 
 

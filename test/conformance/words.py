@@ -1,4 +1,4 @@
-"""The standard analyzer's words, by _analyze, against $SHARED/cases/logs/standard_analyzer_cases.jsonl."""
+"""The standard analyzer's words, by _analyze, against $CASES/logs/standard_analyzer_cases.jsonl."""
 import bn
 import es
 
@@ -13,5 +13,5 @@ with bn.Server() as server:
             passed += 1
         else:
             print('%r: expected %s, got %s' % (case['text'], want, got))
-print('standard_analyzer_cases.jsonl: %d of %d pass' % (passed, len(table)))
+print('words: %d of %d' % (passed, len(table)))
 raise SystemExit(passed != len(table))

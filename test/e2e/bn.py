@@ -26,6 +26,7 @@ import urllib.request
 
 BINNACLE = os.environ.get('BINNACLE') or os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../build/asan/binnacle')
 SHARED = os.environ.get('SHARED', '')
+CASES = os.environ.get('CASES') or os.path.join(SHARED, 'cases')  # folder of peers' cases for test/conformance; may not exist
 
 
 class Skip(Exception):
