@@ -99,15 +99,33 @@ bool zstd_decode(str in, size_t max_bytes, struct buf *out, struct err *e) {
     return ok;
 }
 
+static bool snappy_size(str in, size_t max_bytes, size_t *size, struct err *e) {
+    if (snappy_uncompressed_length(in.p, in.n, size) != SNAPPY_OK) return err_set(e, ERR_INPUT, "snappy: no length at the start");
+    if (*size > max_bytes) return err_set(e, ERR_LIMIT, "snappy: decodes to %zu bytes, more than the limit of %zu bytes", *size, max_bytes);
+    /* A copy makes at most 64 bytes from 3: a larger claim is a lie that must not cost memory. */
+    if (*size / 22 > in.n) return err_set(e, ERR_INPUT, "snappy: claims %zu bytes from %zu", *size, in.n);
+    return true;
+}
+
+static bool snappy_fill(str in, char *to, size_t size, struct err *e) {
+    return snappy_uncompress(in.p, in.n, to, &size) == SNAPPY_OK || err_set(e, ERR_INPUT, "snappy: damaged or truncated");
+}
+
 bool snappy_decode(str in, size_t max_bytes, struct buf *out, struct err *e) {
     size_t size;
-    if (snappy_uncompressed_length(in.p, in.n, &size) != SNAPPY_OK) return err_set(e, ERR_INPUT, "snappy: no length at the start");
-    if (size > max_bytes) return err_set(e, ERR_LIMIT, "snappy: decodes to %zu bytes, more than the limit of %zu bytes", size, max_bytes);
-    /* A copy makes at most 64 bytes from 3: a larger claim is a lie that must not cost memory. */
-    if (size / 22 > in.n) return err_set(e, ERR_INPUT, "snappy: claims %zu bytes from %zu", size, in.n);
+    if (!snappy_size(in, max_bytes, &size, e)) return false;
     buf_reserve(out, size + 1);
-    if (snappy_uncompress(in.p, in.n, out->p + out->n, &size) != SNAPPY_OK) return err_set(e, ERR_INPUT, "snappy: damaged or truncated");
+    if (!snappy_fill(in, out->p + out->n, size, e)) return false;
     out->n += size;
+    return true;
+}
+
+bool snappy_decode_arena(str in, size_t max_bytes, struct arena *a, str *out, struct err *e) {
+    size_t size;
+    if (!snappy_size(in, max_bytes, &size, e)) return false;
+    char *to = arena_alloc(a, size + 1);
+    if (!snappy_fill(in, to, size, e)) return false;
+    *out = str_n(to, size);
     return true;
 }
 

@@ -81,7 +81,7 @@ static bool skip_group(struct pb *c, uint32_t num) {
     return true;
 }
 
-bool pb_next(struct pb *c, struct pb_field *f) {
+bool pb_next_any(struct pb *c, struct pb_field *f) {
     while (!c->bad && c->at < c->end) {
         const uint8_t *from = c->at;
         unsigned wire;

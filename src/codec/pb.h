@@ -26,7 +26,24 @@ static inline struct pb pb_open(str bytes) {
     const uint8_t *p = (const uint8_t *)bytes.p;
     return (struct pb){p, p, bytes.n ? p + bytes.n : p, false};
 }
-bool pb_next(struct pb *c, struct pb_field *f);
+bool pb_next_any(struct pb *c, struct pb_field *f);
+/* The next field; false at the end or at damage (c->bad). Here are the fields most messages are made of: short bytes and fixed64. */
+static inline bool pb_next(struct pb *c, struct pb_field *f) {
+    size_t left = (size_t)(c->end - c->at);
+    if (left < 2 || c->bad) return pb_next_any(c, f);
+    unsigned tag = c->at[0], n = c->at[1];
+    if (tag < 8 || tag >= 0x80) return pb_next_any(c, f);
+    if ((tag & 7) == PB_BYTES && n < 0x80 && n <= left - 2) {
+        *f = (struct pb_field){.num = tag >> 3, .type = PB_BYTES, .bytes = str_n(c->at + 2, n)};
+        c->at += 2 + n;
+        return true;
+    }
+    if ((tag & 7) != PB_FIXED64 || left < 9) return pb_next_any(c, f);
+    *f = (struct pb_field){.num = tag >> 3, .type = PB_FIXED64};
+    memcpy(&f->u, c->at + 1, 8);
+    c->at += 9;
+    return true;
+}
 static inline size_t pb_offset(const struct pb *c) {
     return (size_t)(c->at - c->start);
 }

@@ -6,6 +6,14 @@ void rows_histogram(struct rows *r, int64_t t_ms, const struct histogram *h) {
     vec_push(&r->h, h);
 }
 
+void rows_drop(struct rows *r) {
+    struct series_row row = r->rows.p[--r->rows.n];
+    r->t_ms.n = r->v.n = row.sample_at;
+    r->h.n = MIN(r->h.n, (size_t)row.sample_at);
+    r->st_ms.n = MIN(r->st_ms.n, (size_t)row.sample_at);
+    r->exemplars.n = row.exemplar_at;
+}
+
 void rows_start(struct rows *r, int64_t st_ms) {
     if (st_ms == 0) return;
     while (r->st_ms.n + 1 < r->t_ms.n) vec_push(&r->st_ms, 0);

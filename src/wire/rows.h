@@ -23,9 +23,19 @@ struct rows {
     VEC(struct metric_meta) metas;
 };
 
+/* A row whose key is known only at its end, where it may also be taken back: rows_begin; samples, exemplars; rows_end; perhaps rows_drop. */
+static inline void rows_begin(struct rows *r) {
+    vec_push(&r->rows, ((struct series_row){STR_INIT(""), (uint32_t)r->t_ms.n, 0, (uint32_t)r->exemplars.n, 0}));
+}
+static inline size_t rows_end(struct rows *r, str key) { /* returns how many samples it has */
+    r->rows.p[r->rows.n - 1].key = key;
+    return r->rows.p[r->rows.n - 1].sample_n;
+}
+void rows_drop(struct rows *r);
 static inline void rows_add(struct rows *r, str key) {
     assert(key.n);
-    vec_push(&r->rows, ((struct series_row){key, (uint32_t)r->t_ms.n, 0, (uint32_t)r->exemplars.n, 0}));
+    rows_begin(r);
+    (void)rows_end(r, key);
 }
 static inline void rows_sample(struct rows *r, int64_t t_ms, double v) {
     vec_push(&r->t_ms, t_ms);

@@ -18,8 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!remote_write_decode(buf_str(&packed), data[0] & 1 ? REMOTE_WRITE_2 : REMOTE_WRITE_1, 1 << 20, &b, &partial, &e)) return 0;
     for (size_t i = 0; i < b->row_n; i++) {
         struct labels ls;
-        bool ok = b->row_labels(b, i, b->arena, &ls, NULL);
-        assert(ok && labels_get(ls, LABEL_METRIC_NAME).n);
+        if (b->row_labels(b, i, b->arena, &ls, &e))
+            assert(labels_get(ls, LABEL_METRIC_NAME).n);
+        else
+            assert(e.code == ERR_INPUT);
     }
     metric_batch_free(b);
     return 0;

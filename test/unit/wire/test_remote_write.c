@@ -121,6 +121,46 @@ static void reads_version_2(void **state) {
     buf_done(&b);
 }
 
+/* Numbers of symbols mean something else in each request; the key must not. */
+static void knows_a_series_of_version_2_by_its_text(void **state) {
+    (void)state;
+    static const char *const tables[2][5] = {{"", "__name__", "up", "job", "x"}, {"job", "x", "", "up", "__name__"}};
+    static const char refs[2][4] = {{1, 2, 3, 4}, {4, 3, 0, 1}};
+    struct metric_batch *out[2];
+    struct otlp_partial partial;
+    for (size_t i = 0; i < 2; i++) {
+        struct buf b = {0};
+        for (size_t k = 0; k < 5; k++) pb_put_bytes(&b, 4, str_c(tables[i][k]));
+        size_t ts = pb_begin(&b, 5);
+        pb_put_bytes(&b, 1, str_n(refs[i], 4));
+        put_sample(&b, 1, 1000, 0);
+        pb_end(&b, ts);
+        assert_true(decode(&b, REMOTE_WRITE_2, &out[i], &partial, NULL));
+        buf_done(&b);
+    }
+    assert_true(str_eq(out[0]->rows[0].key, out[1]->rows[0].key));
+    metric_batch_free(out[0]);
+    metric_batch_free(out[1]);
+}
+
+static void puts_scattered_labels_together(void **state) {
+    (void)state;
+    struct buf b = {0};
+    struct metric_batch *out;
+    struct otlp_partial partial;
+    struct labels ls;
+    size_t ts = pb_begin(&b, 1);
+    put_label(&b, "__name__", "up");
+    put_sample(&b, 1, 1000, 0);
+    put_label(&b, "job", "x");
+    pb_end(&b, ts);
+    assert_true(decode(&b, REMOTE_WRITE_1, &out, &partial, NULL));
+    assert_true(out->row_labels(out, 0, out->arena, &ls, NULL));
+    assert_true(ls.n == 2 && str_eq(labels_get(ls, STR("job")), STR("x")));
+    metric_batch_free(out);
+    buf_done(&b);
+}
+
 static void refuses_a_symbol_out_of_range(void **state) {
     (void)state;
     struct buf b = {0};
@@ -155,9 +195,21 @@ static void refuses_only_the_bad_series(void **state) {
     pb_end(&b, ts);
     put_request_1(&b);
     assert_true(decode(&b, REMOTE_WRITE_1, &out, &partial, NULL));
-    assert_int_equal(partial.rejected, 4);
-    assert_string_equal(partial.reason, "a series without a metric name");
-    assert_int_equal(out->sample_n, 3);
+    ts = pb_begin(&b, 1);
+    put_sample(&b, 1, 1, 0); /* no labels at all: there is nothing to ask for later */
+    pb_end(&b, ts);
+    metric_batch_free(out);
+    assert_true(decode(&b, REMOTE_WRITE_1, &out, &partial, NULL));
+    assert_int_equal(partial.rejected, 2); /* the histogram and the last */
+    assert_int_equal(out->row_n, 4);
+    assert_int_equal(out->sample_n, 6);
+    struct labels ls;
+    struct err e;
+    assert_false(out->row_labels(out, 0, out->arena, &ls, &e));
+    assert_string_equal(e.msg, "a series without a metric name");
+    assert_false(out->row_labels(out, 1, out->arena, &ls, &e));
+    assert_non_null(strstr(e.msg, "\"a\""));
+    assert_true(out->row_labels(out, 2, out->arena, &ls, &e));
     metric_batch_free(out);
     buf_done(&b);
 }
@@ -187,7 +239,9 @@ static void decode_any(str message) {
         struct labels ls;
         struct err e = {0};
         if (decode(&plain, (enum remote_write_version)version, &out, &partial, &e)) {
-            for (size_t i = 0; i < out->row_n; i++) assert_true(out->row_labels(out, i, out->arena, &ls, NULL));
+            for (size_t i = 0; i < out->row_n; i++) {
+                if (!out->row_labels(out, i, out->arena, &ls, &e)) assert_int_equal(e.code, ERR_INPUT);
+            }
             metric_batch_free(out);
         } else {
             assert_int_not_equal(e.code, ERR_NONE);
@@ -211,6 +265,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_version_1),
         cmocka_unit_test(reads_version_2),
+        cmocka_unit_test(knows_a_series_of_version_2_by_its_text),
+        cmocka_unit_test(puts_scattered_labels_together),
         cmocka_unit_test(refuses_a_symbol_out_of_range),
         cmocka_unit_test(refuses_only_the_bad_series),
         cmocka_unit_test(refuses_what_is_not_snappy_or_too_large),
