@@ -1,11 +1,10 @@
 #include "wire/prom_text.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "codec/num.h"
 #include "codec/text.h"
-#include "wire/prom_lex.h"
+#include "wire/prom_labels.h"
 #include "wire/rows.h"
 
 /* What row_labels needs beside the key. */
@@ -161,19 +160,12 @@ static bool openmetrics_comment(struct page *p) {
 
 /* --- samples -------------------------------------------------------------------------------------------------------------------------- */
 
-static double normal_nan(void) {
-    const uint64_t bits = NORMAL_NAN_BITS;
-    double v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
 static inline bool number(struct page *p, const char *what, double *out) {
     const char *from = p->lex.at, *end = p->lex.end, *at = from;
     while (at < end && *at != ' ' && *at != '\n' && (p->o->openmetrics || (*at != '\t' && *at != '{'))) at++;
     if (!num_parse_double(str_n(from, (size_t)(at - from)), out)) return fail(p, what);
     p->lex.at = at;
-    if (isnan(*out)) *out = normal_nan(); /* its bits must not look like the staleness marker */
+    if (isnan(*out)) *out = prom_normal_nan(); /* its bits must not look like the staleness marker */
     return true;
 }
 
@@ -245,6 +237,77 @@ static bool openmetrics_exemplar(struct page *p) {
     return ok;
 }
 
+/* --- _created: when the series of the lines before it were started. It stays a series as well, as in Prometheus. ------------------------- */
+
+/* A series' text: the name, and what is between the braces. false: the name stands in the braces. */
+static bool split_key(str key, str *name, str *inner) {
+    *inner = key;
+    bool has_braces = str_cut(inner, '{', name);
+    if (has_braces) *inner = str_sub(*inner, 0, inner->n - 1);
+    return name->n > 0;
+}
+
+static bool is_bucket_label(str name) {
+    return str_eq(name, STR("le")) || str_eq(name, STR("quantile"));
+}
+
+static bool has_pair(const struct prom_labels *in, struct label pair) {
+    for (size_t i = 0; i < in->l.n; i++)
+        if (str_eq(in->l.p[i].name, pair.name)) return str_eq(in->l.p[i].value, pair.value);
+    return false;
+}
+
+/* The same labels, but for the name, le and quantile. */
+static bool same_metric(struct page *p, str key, str created) {
+    struct prom_labels a = {.arena = p->arena}, b = {.arena = p->arena};
+    struct prom_lex row = {.at = key.p, .end = key.p + key.n, .openmetrics = true};
+    struct prom_lex own = {.at = created.p, .end = created.p + created.n, .openmetrics = true};
+    bool same = prom_lex_series(&row, &a) && prom_lex_series(&own, &b);
+    size_t more = 0;
+    for (size_t i = 0; i < a.l.n; i++) more += is_bucket_label(a.l.p[i].name);
+    same = same && a.l.n == b.l.n + more;
+    for (size_t i = 0; i < b.l.n && same; i++) same = str_eq(b.l.p[i].name, LABEL_METRIC_NAME) || has_pair(&a, b.l.p[i]);
+    vec_done(&a.l);
+    vec_done(&b.l);
+    return same;
+}
+
+static bool of_metric(struct page *p, str key, str created) {
+    str name, inner, created_name, created_inner;
+    if (!split_key(key, &name, &inner) || !split_key(created, &created_name, &created_inner)) return same_metric(p, key, created);
+    if (str_eq(inner, created_inner)) return true;
+    str more = str_from(inner, created_inner.n + (created_inner.n > 0));
+    bool le_behind = str_starts(inner, created_inner) && str_starts(more, STR("le=\"")) && str_find_char(more, ',') == STR_NONE;
+    return le_behind || same_metric(p, key, created);
+}
+
+/* What a series' text has behind the name of the family whose metadata came last; a series of another family: nothing. */
+static str behind_family(const struct page *p, str key) {
+    str family = p->rows.metas.n ? p->rows.metas.p[p->rows.metas.n - 1].family : STR("");
+    if (str_starts(key, STR("{\""))) key = str_from(key, 2);
+    return family.n && str_starts(key, family) ? str_from(key, family.n) : STR("");
+}
+
+static bool is_created(const struct page *p, str key) {
+    static const str suffix = STR_INIT("_created");
+    if (p->type != METRIC_COUNTER && p->type != METRIC_HISTOGRAM && p->type != METRIC_SUMMARY) return false;
+    str rest = behind_family(p, key);
+    if (!str_starts(rest, suffix)) return false;
+    return rest.n == suffix.n || rest.p[suffix.n] == '{' || rest.p[suffix.n] == '"';
+}
+
+/* Back over the rows of the metric that the newest row, a _created, belongs to; each row is met once, since another _created ends the walk. */
+static void apply_created(struct page *p, double seconds) {
+    size_t i = p->rows.rows.n - 1;
+    str created = p->rows.rows.p[i].key;
+    if (!(fabs(seconds) < 9e12) || seconds == 0) return;
+    while (i-- > 0 && p->types.p[i] == p->type) {
+        str key = p->rows.rows.p[i].key;
+        if (behind_family(p, key).n == 0 || is_created(p, key) || !of_metric(p, key, created)) return;
+        rows_start_of(&p->rows, i, (int64_t)(seconds * 1000));
+    }
+}
+
 static bool openmetrics_sample(struct page *p) {
     const char *from = p->lex.at;
     if (!prom_lex_series(&p->lex, NULL)) return false;
@@ -254,6 +317,7 @@ static bool openmetrics_sample(struct page *p) {
     if (!openmetrics_number(p, "a blank and a value", &v)) return false;
     if (at_char(p, ' ') && !starts_with(p, STR(" # {")) && !openmetrics_timestamp(p, "a timestamp in seconds", &own_t_ms)) return false;
     add_sample(p, key, p->o->honor_timestamps ? own_t_ms : t_ms, v);
+    if (is_created(p, key)) apply_created(p, v);
     if (starts_with(p, STR(" # {")) && !openmetrics_exemplar(p)) return false;
     if (!at_char(p, '\n')) return fail(p, p->lex.at == p->lex.end ? "\"# EOF\" at the end of the page" : "the end of the line");
     p->lex.at++;
@@ -280,51 +344,11 @@ static bool openmetrics_page(struct page *p) {
 
 /* --- labels of a row ------------------------------------------------------------------------------------------------------------------ */
 
-/* Go's shortest 'g' form with ".0" behind whole numbers: 1 -> 1.0, 1000000 -> 1e+06. Text that is no number stays. */
-static str normal_float(struct arena *a, str text) {
-    double v;
-    if (!num_parse_double(text, &v)) return text;
-    if (isnan(v)) return STR("NaN");
-    if (isinf(v)) return v > 0 ? STR("+Inf") : STR("-Inf");
-    if (v == 0) return signbit(v) ? STR("-0.0") : STR("0.0");
-    uint64_t digits;
-    int exp10, n = 0;
-    num_shortest(v, &digits, &exp10);
-    char d[24];
-    for (uint64_t rest = digits; rest; rest /= 10) n++;
-    for (int i = n; i > 0; i--, digits /= 10) d[i - 1] = (char)('0' + digits % 10);
-    int exponent = exp10 + n - 1;
-    if (exponent >= -4 && exponent < 6) {
-        char plain[NUM_DOUBLE_MAX];
-        str s = str_n(plain, num_format_double(plain, v));
-        return str_find_char(s, '.') == STR_NONE ? arena_printf(a, "%" STR_F ".0", STR_A(s)) : arena_str(a, s);
-    }
-    return arena_printf(a, "%s%c%s%.*se%c%02d", signbit(v) ? "-" : "", d[0], n > 1 ? "." : "", n - 1, d + 1, exponent < 0 ? '-' : '+', abs(exponent));
-}
-
 static void normalise(struct prom_labels *found, uint8_t type) {
     str name = type == METRIC_HISTOGRAM || type == METRIC_GAUGEHISTOGRAM ? STR("le") : type == METRIC_SUMMARY ? STR("quantile") : STR("");
     if (name.n == 0) return;
     for (size_t i = 0; i < found->l.n; i++)
-        if (str_eq(found->l.p[i].name, name)) found->l.p[i].value = normal_float(found->arena, found->l.p[i].value);
-}
-
-static bool has_label(const struct prom_labels *found, str name) {
-    for (size_t i = 0; i < found->l.n; i++)
-        if (str_eq(found->l.p[i].name, name)) return true;
-    return false;
-}
-
-/* The target's label wins; the page's is kept as exported_X (exported_exported_X if that is taken too). */
-static void resolve_conflicts(struct prom_labels *found, struct labels target) {
-    size_t n = found->l.n;
-    for (size_t i = 0; i < n; i++) {
-        str name = found->l.p[i].name;
-        if (found->l.p[i].value.n == 0 || labels_get(target, name).n == 0) continue;
-        do name = arena_printf(found->arena, "exported_%" STR_F, STR_A(name));
-        while (has_label(found, name) || labels_get(target, name).n);
-        found->l.p[i].name = name;
-    }
+        if (str_eq(found->l.p[i].name, name)) found->l.p[i].value = prom_float_normal(found->arena, found->l.p[i].value);
 }
 
 static bool row_labels(const struct metric_batch *b, size_t i, struct arena *a, struct labels *out, struct err *e) {
@@ -335,13 +359,8 @@ static bool row_labels(const struct metric_batch *b, size_t i, struct arena *a, 
     bool ok = prom_lex_series(&lex, &found);
     assert(ok); /* checked when the page was parsed */
     normalise(&found, d->types[i]);
-    if (!d->honor_labels) resolve_conflicts(&found, d->target);
-    ok = labels_sort(found.l.p, &found.l.n, e);
-    if (ok) {
-        struct label *l = arena_new_n(a, struct label, found.l.n);
-        if (found.l.n) memcpy(l, found.l.p, found.l.n * sizeof *l);
-        *out = (struct labels){l, found.l.n};
-    }
+    if (!d->honor_labels) prom_resolve_conflicts(&found, d->target);
+    ok = prom_labels_take(&found, out, e);
     vec_done(&found.l);
     return ok;
 }

@@ -13,6 +13,8 @@ struct prom_text_options {
     bool honor_labels;    /* the page's labels win over the target's */
     bool honor_timestamps;
     bool openmetrics; /* by Content-Type application/openmetrics-text */
+    /* Of pages in protobuf: read native histograms; read the classic buckets of such a histogram too. */
+    bool native_histograms, classic_histograms;
 };
 /* text must live in b->arena; b is freshly made. Fills rows, samples, exemplars, metas and row_labels. ERR_INPUT with line and column; b is then
  * only good for freeing. */

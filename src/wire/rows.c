@@ -20,6 +20,12 @@ void rows_start(struct rows *r, int64_t st_ms) {
     vec_push(&r->st_ms, st_ms);
 }
 
+void rows_start_of(struct rows *r, size_t row, int64_t st_ms) {
+    const struct series_row *s = &r->rows.p[row];
+    while (r->st_ms.n < r->t_ms.n) vec_push(&r->st_ms, 0);
+    for (uint32_t i = 0; i < s->sample_n; i++) r->st_ms.p[s->sample_at + i] = st_ms;
+}
+
 void rows_exemplar(struct rows *r, struct exemplar e) {
     vec_push(&r->exemplars, e);
     r->rows.p[r->rows.n - 1].exemplar_n++;

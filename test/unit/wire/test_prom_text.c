@@ -188,8 +188,24 @@ static void survives_damage_at_every_byte(void **state) {
     hostile_flip(str_c(page), parse_any);
 }
 
+static void created_lines_are_start_times(void **state) {
+    (void)state;
+    static const char page[] =
+        "# TYPE a counter\na_total{x=\"1\"} 5\na_created{x=\"1\"} 1.5\na_total{x=\"2\"} 6\n"
+        "# TYPE h histogram\nh_bucket{x=\"1\",le=\"1.0\"} 1\nh_bucket{le=\"+Inf\",x=\"1\"} 2\nh_count{x=\"1\"} 2\n"
+        "h_sum{x=\"1\"} 3\nh_created{x=\"1\"} 2\nh_count{x=\"2\"} 9\n"
+        "# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_count 2\ns_sum 3\ns_created 4\n"
+        "# TYPE g gauge\ng 1\ng_created 4\n# EOF\n";
+    static const int64_t starts[] = {1500, 0, 0, 2000, 2000, 2000, 2000, 0, 0, 4000, 4000, 4000, 0, 0, 0};
+    AUTO(metric_batch_free) struct metric_batch *b = parse(page, &openmetrics);
+    assert_int_equal(b->row_n, ARRAY_N(starts)); /* they stay series too */
+    for (size_t i = 0; i < ARRAY_N(starts); i++)
+        if (b->st_ms[i] != starts[i]) fail_msg("row %zu starts at %lld, not %lld", i, (long long)b->st_ms[i], (long long)starts[i]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(created_lines_are_start_times),
         cmocka_unit_test(reads_plain_lines),
         cmocka_unit_test(is_as_lenient_as_prometheus),
         cmocka_unit_test(reads_utf8_names_in_braces),
