@@ -31,7 +31,7 @@ struct app {
 
 /* One table per file of api/; cmd/serve puts them together. */
 extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], jaeger_v3_routes[], otlp_routes[], push_routes[], ui_routes[],
-    admin_routes[];
+    loki_routes[], admin_routes[];
 
 /* Ends app->elastic; NULL is fine. */
 void elastic_state_free(struct es_state *s);
@@ -39,4 +39,4 @@ void elastic_state_free(struct es_state *s);
 bool elastic_error_body(void *app, const struct http_exchange *x, int status, str reason, struct buf *out, str *content_type);
 
 /* Door kinds (http_route.doors bits). */
-enum { DOOR_MAIN = 1, DOOR_ELASTIC = 2, DOOR_JAEGER = 4, DOOR_OTLP = 8, DOOR_COLLECTOR = 16, DOOR_ZIPKIN = 32 };
+enum { DOOR_MAIN = 1, DOOR_ELASTIC = 2, DOOR_JAEGER = 4, DOOR_OTLP = 8, DOOR_COLLECTOR = 16, DOOR_ZIPKIN = 32, DOOR_LOKI = 64 };

@@ -34,6 +34,7 @@ static const struct option options[] = {
     {"door.collector", TEXT, AT(door_collector), "127.0.0.1:14268", "Jaeger collector (thrift over HTTP), or off"},
     {"door.jaeger-grpc", TEXT, AT(door_jaeger_grpc), "127.0.0.1:14250", "Jaeger collector over gRPC, or off"},
     {"door.zipkin", TEXT, AT(door_zipkin), "127.0.0.1:9411", "Zipkin spans, or off"},
+    {"door.loki", TEXT, AT(door_loki), "127.0.0.1:3100", "Loki push, or off"},
     {"door.udp-compact", TEXT, AT(door_udp_compact), "127.0.0.1:6831", "Jaeger agent, thrift compact over UDP, or off"},
     {"door.udp-binary", TEXT, AT(door_udp_binary), "127.0.0.1:6832", "Jaeger agent, thrift binary over UDP, or off"},
     {"door.udp-zipkin", TEXT, AT(door_udp_zipkin), "127.0.0.1:5775", "Jaeger agent, Zipkin thrift over UDP, or off"},
@@ -44,6 +45,10 @@ static const struct option options[] = {
     {"scrape.interval", DURATION, AT(scrape_interval_ms), "15s", "how often the host and each target are scraped"},
     {"scrape.timeout", DURATION, AT(scrape_timeout_ms), "10s", "give up on a target after that"},
     {"scrape.body-bytes", BYTES, AT(scrape_body_bytes), "64MiB", "largest page a target may send (decompressed)"},
+    {"scrape.native-histograms", SWITCH, AT(scrape_native), "off", "ask targets for protobuf first, the only form that carries native histograms"},
+    {"scrape.fallback-protocol", TEXT, AT(scrape_fallback), "",
+     "read a page without a known Content-Type as: PrometheusText0.0.4, OpenMetricsText1.0.0, PrometheusProto"},
+    {"scrape.extra-metrics", SWITCH, AT(scrape_extra), "off", "scrape_timeout_seconds, scrape_sample_limit and scrape_body_size_bytes of each scrape"},
     {"scrape.target", LIST, AT(scrape_targets), "", "scrape this URL (http://host:port/metrics, or host:port); may be given again"},
     {"tail", SWITCH, AT(tail), "on", "read log files"},
     {"tail.files", LIST, AT(tail_files), "/var/log/*.log,/var/log/syslog,/var/log/messages,/var/log/*/*.log,/var/log/pods/*/*/*.log",
@@ -215,15 +220,20 @@ static bool scrape_key(struct options *o, const struct yaml_pair *pair, struct s
         str key;
         str *text;
         int64_t *duration;
-        bool *flag;
+        bool *flag, *given;
+        uint64_t *count;
     } keys[] = {
-        {STR("job_name"), &out->job_name, NULL, NULL},
-        {STR("metrics_path"), &out->metrics_path, NULL, NULL},
-        {STR("scheme"), &out->scheme, NULL, NULL},
-        {STR("scrape_interval"), NULL, &out->interval_ms, NULL},
-        {STR("scrape_timeout"), NULL, &out->timeout_ms, NULL},
-        {STR("honor_labels"), NULL, NULL, &out->honor_labels},
-        {STR("honor_timestamps"), NULL, NULL, &out->honor_timestamps},
+        {STR("job_name"), .text = &out->job_name},
+        {STR("metrics_path"), .text = &out->metrics_path},
+        {STR("scheme"), .text = &out->scheme},
+        {STR("scrape_interval"), .duration = &out->interval_ms},
+        {STR("scrape_timeout"), .duration = &out->timeout_ms},
+        {STR("honor_labels"), .flag = &out->honor_labels},
+        {STR("honor_timestamps"), .flag = &out->honor_timestamps},
+        {STR("scrape_native_histograms"), .flag = &out->native_histograms, .given = &out->native_given},
+        {STR("always_scrape_classic_histograms"), .flag = &out->classic_histograms},
+        {STR("fallback_scrape_protocol"), .text = &out->fallback},
+        {STR("sample_limit"), .count = &out->sample_limit},
     };
     if (str_eq(pair->key, STR("static_configs"))) return scrape_targets(o, &pair->value, out, e);
     for (size_t i = 0; i < ARRAY_N(keys); i++) {
@@ -233,6 +243,8 @@ static bool scrape_key(struct options *o, const struct yaml_pair *pair, struct s
         if (keys[i].text) *keys[i].text = pair->value.scalar;
         if (keys[i].duration && !duration_parse(pair->value.scalar, keys[i].duration, &inner)) return yaml_fail(o, &pair->value, e, inner.msg);
         if (keys[i].flag && !yaml_bool(&pair->value, keys[i].flag)) return yaml_fail(o, &pair->value, e, "must be true or false");
+        if (keys[i].given) *keys[i].given = true;
+        if (keys[i].count && !str_u64(pair->value.scalar, keys[i].count)) return yaml_fail(o, &pair->value, e, "must be a whole number");
         return true;
     }
     return err_set(e, ERR_INPUT, "%" STR_F ": field %" STR_F " not found in scrape_configs", STR_A(where_of(o, pair->line, pair->column)),

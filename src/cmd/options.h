@@ -21,7 +21,10 @@ struct scrape_config {
     int64_t interval_ms, timeout_ms; /* 0: the global setting */
     struct str_list targets;         /* host:port */
     const struct yaml *labels;       /* extra target labels: a YAML map, or NULL */
-    bool honor_labels, honor_timestamps;
+    bool honor_labels, honor_timestamps, classic_histograms;
+    bool native_histograms, native_given; /* not given: the global setting */
+    str fallback;                         /* "": the global setting */
+    uint64_t sample_limit;
 };
 
 struct options {
@@ -29,13 +32,15 @@ struct options {
     str config, data, listen, log_level;
     bool doors;
     str door_elastic, door_jaeger, door_otlp_http, door_collector, door_zipkin, door_udp_compact, door_udp_binary, door_udp_zipkin, door_otlp_grpc,
-        door_jaeger_grpc;
+        door_jaeger_grpc, door_loki;
     uint64_t udp_buffer_bytes;
 
     bool host, self_logs, self_traces, tail;
     str host_procfs;
     int64_t scrape_interval_ms, scrape_timeout_ms;
     uint64_t scrape_body_bytes;
+    bool scrape_native, scrape_extra;
+    str scrape_fallback;
     struct str_list scrape_targets, tail_files;
     bool tail_from_start;
     uint64_t tail_line_bytes;

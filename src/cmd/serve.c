@@ -51,6 +51,7 @@ static const struct {
     {"door.otlp-http", offsetof(struct options, door_otlp_http), DOOR_OTLP},
     {"door.collector", offsetof(struct options, door_collector), DOOR_COLLECTOR},
     {"door.zipkin", offsetof(struct options, door_zipkin), DOOR_ZIPKIN},
+    {"door.loki", offsetof(struct options, door_loki), DOOR_LOKI},
 };
 
 static const struct {
@@ -70,8 +71,8 @@ static const struct {
     {"door.udp-zipkin", "udp-zipkin", offsetof(struct options, door_udp_zipkin)},
 };
 
-static const struct http_route *const route_tables[] = {admin_routes,  otlp_routes,      push_routes,    prometheus_routes,
-                                                        jaeger_routes, jaeger_v3_routes, elastic_routes, ui_routes};
+static const struct http_route *const route_tables[] = {admin_routes,     otlp_routes, push_routes,    prometheus_routes, jaeger_routes,
+                                                        jaeger_v3_routes, loki_routes, elastic_routes, ui_routes};
 
 static str door_address(const struct options *o, size_t offset) {
     return *(const str *)((const char *)o + offset);
@@ -259,6 +260,11 @@ static bool add_target(struct serve *s, const struct scrape_config *c, str targe
     size_t label_n = c->labels ? c->labels->n : 0;
     struct label *extra = arena_new_n(a, struct label, label_n);
     for (size_t i = 0; i < label_n; i++) extra[i] = (struct label){c->labels->pairs[i].key, c->labels->pairs[i].value.scalar};
+    enum prom_format fallback;
+    str fallback_name = c->fallback.n ? c->fallback : s->options.scrape_fallback;
+    if (!prom_format_named(fallback_name, &fallback))
+        return err_set(e, ERR_INPUT, "unknown scrape protocol \"%" STR_F "\": expected PrometheusText0.0.4, OpenMetricsText1.0.0 or PrometheusProto",
+                       STR_A(fallback_name));
     str path = c->metrics_path.n && c->metrics_path.p[0] == '/' ? str_from(c->metrics_path, 1) : c->metrics_path;
     const struct scrape_settings settings = {
         .job = c->job_name,
@@ -268,6 +274,11 @@ static bool add_target(struct serve *s, const struct scrape_config *c, str targe
         .timeout_ms = c->timeout_ms ? c->timeout_ms : s->options.scrape_timeout_ms,
         .honor_labels = c->honor_labels,
         .honor_timestamps = c->honor_timestamps,
+        .native_histograms = c->native_given ? c->native_histograms : s->options.scrape_native,
+        .classic_histograms = c->classic_histograms,
+        .extra_metrics = s->options.scrape_extra,
+        .sample_limit = c->sample_limit,
+        .fallback = fallback,
     };
     return scraper_add(s->scraper, &settings, e);
 }

@@ -152,3 +152,26 @@ void log_line_event(str line, int64_t now_ns, struct arena *a, struct event *out
     }
     read_ids(line, out);
 }
+
+static void merge_attrs(const struct log_known *k, struct arena *a, struct event *out) {
+    if (k->field_n == 0) return;
+    struct field *all = arena_new_n(a, struct field, k->field_n + out->attr_n);
+    size_t n = k->field_n;
+    memcpy(all, k->fields, n * sizeof *all);
+    for (size_t i = 0; i < out->attr_n; i++)
+        if (!fields_get(k->fields, k->field_n, out->attrs[i].key)) all[n++] = out->attrs[i];
+    out->attrs = all;
+    out->attr_n = n;
+}
+
+void log_line_known(str line, const struct log_known *k, struct arena *a, struct event *out) {
+    log_line_event(line, k->time_ns, a, out);
+    struct event known = {.attrs = k->fields, .attr_n = k->field_n};
+    if (!doc_event(&known, k->time_ns, NULL)) known.time_ns = k->time_ns; /* their time does not count anyway */
+    if (known.severity) out->severity = known.severity;
+    if (known.severity_text.n) out->severity_text = known.severity_text;
+    if (trace_id_set(known.trace)) out->trace = known.trace, out->span_id = known.span_id;
+    merge_attrs(k, a, out);
+    out->time_ns = k->time_ns;
+    out->observed_ns = k->now_ns;
+}

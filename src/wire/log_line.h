@@ -11,3 +11,12 @@
 
 /* Fills kind, times (now_ns when the line has none), body, severity, severity_text, trace and span id, attrs of *out; leaves the rest. */
 void log_line_event(str line, int64_t now_ns, struct arena *a, struct event *out);
+
+/* The same for a line whose time and some fields are known from what carried it: a Loki entry, a Fluentd record, a syslog header. The time is
+ * time_ns; known fields stand before the line's own and win over those of the same name; a severity or trace id among them wins over the line's. */
+struct log_known {
+    int64_t time_ns, now_ns;
+    const struct field *fields;
+    size_t field_n;
+};
+void log_line_known(str line, const struct log_known *known, struct arena *a, struct event *out);
