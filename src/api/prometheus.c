@@ -152,6 +152,7 @@ const struct http_route prometheus_routes[] = {
     {HTTP_GET, "/api/v1/status/runtimeinfo", prom_runtimeinfo, 0},
     {HTTP_GET, "/api/v1/status/buildinfo", prom_buildinfo, 0},
     {HTTP_GET, "/api/v1/status/tsdb", prom_tsdb_status, 0},
+    {HTTP_POST, "/api/v1/read", prom_read, 0},
     {HTTP_GET, "/federate", prom_federate, 0},
     {0},
 };

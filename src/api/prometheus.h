@@ -51,6 +51,7 @@ void prom_put_tree(struct json_out *o, const struct node *n);
 
 typedef void prom_handler(void *app, struct http_exchange *x);
 prom_handler prom_query, prom_query_range, prom_format_query, prom_parse_query;
+prom_handler prom_read;
 prom_handler prom_series, prom_labels, prom_label_values, prom_metadata, prom_exemplars, prom_federate;
 prom_handler prom_targets, prom_rules, prom_alerts, prom_alertmanagers;
 prom_handler prom_config, prom_flags, prom_runtimeinfo, prom_buildinfo, prom_tsdb_status;

@@ -141,7 +141,7 @@ struct http_stream {
     struct call *call; /* NULL: the connection ended */
     struct buf out;
     size_t at; /* sent */
-    bool ended, told;
+    bool ended, aborted, told;
     void (*on_gone)(void *arg);
     void *arg;
 };
@@ -150,6 +150,7 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *out, size_t max) {
     (void)pos;
     struct http_stream *s = cls;
     size_t n = MIN(s->out.n - s->at, max);
+    if (s->aborted) return MHD_CONTENT_READER_END_WITH_ERROR;
     if (n == 0 && (s->ended || s->call->server->stopping)) return MHD_CONTENT_READER_END_OF_STREAM;
     if (n == 0) {
         s->call->suspended = true;
@@ -211,6 +212,11 @@ void http_stream_end(struct http_stream *s) {
         call_wake(s->call); /* stream_lost frees it after the last byte */
     else
         free_stream(s);
+}
+
+void http_stream_abort(struct http_stream *s) {
+    s->aborted = true;
+    http_stream_end(s);
 }
 
 void stream_gone(struct http_stream *s) {

@@ -58,6 +58,8 @@ struct http_stream *http_stream_begin(struct http_exchange *x, int status, str c
 /* false: more than the stream's buffer limit is unsent; the data was not taken. */
 bool http_stream_write(struct http_stream *s, str data);
 void http_stream_end(struct http_stream *s);
+/* Instead: the rest cannot be sent. The connection is cut, so that the client knows that it does not have everything. */
+void http_stream_abort(struct http_stream *s);
 
 /* --- routes: a static const table read top to bottom, ended by {0}; first match wins. Path pattern segments: literal, ":name" (one segment), "*"
  * (rest). */
