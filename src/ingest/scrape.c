@@ -9,11 +9,11 @@
 #include "base/mem.h"
 #include "base/vec.h"
 #include "codec/num.h"
-#include "wire/prom_text.h"
 
-static const char ACCEPT[] =
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,"
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1";
+#define ACCEPT_PROTOBUF "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8;q=0.6,"
+#define ACCEPT_TEXT                                                                                                           \
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4," \
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
 
 struct target {
     struct scraper *scraper;
@@ -23,6 +23,7 @@ struct target {
     struct timer *timer;
     struct http_request *request; /* in flight, or NULL */
     struct scrape_job *job;       /* in flight (fetch, then parse), or NULL */
+    int64_t due_ms;               /* when the newest scrape should have begun; 0: none has */
     int64_t last_scrape_ms, last_duration_ns;
     bool scraped, up;
     struct err last_error; /* ERR_NONE: none */
@@ -47,8 +48,9 @@ struct scrape_job {
     struct target *target; /* NULL: the scraper went away */
     int64_t t_ms, began_ns;
     struct buf page;
-    bool openmetrics;
+    enum prom_format format;
     bool unreadable; /* fetched, but not parsed */
+    size_t samples;  /* on the page, even when it has too many */
     struct err err;  /* of the fetch: nothing to parse */
     struct metric_batch *batch;
 };
@@ -58,24 +60,35 @@ struct scrape_report {
     struct target *target;
     int64_t t_ms;
     double seconds;
-    size_t samples;
+    size_t samples, page_bytes;
     bool up;
 };
+
+/* false: s->err. */
+static bool read_page(struct scrape_job *s, struct metric_batch *b) {
+    const struct target *t = s->target;
+    const struct prom_text_options o = {.target = t->labels,
+                                        .default_t_ms = s->t_ms,
+                                        .honor_labels = t->settings.honor_labels,
+                                        .honor_timestamps = t->settings.honor_timestamps,
+                                        .native_histograms = t->settings.native_histograms,
+                                        .classic_histograms = t->settings.classic_histograms};
+    s->unreadable = !prom_page_parse(arena_str(b->arena, buf_str(&s->page)), s->format, o, b, &s->err);
+    if (s->unreadable) return false;
+    s->samples = b->sample_n;
+    if (t->settings.sample_limit == 0 || s->samples <= t->settings.sample_limit) return true;
+    return err_set(&s->err, ERR_TOO_LARGE, "sample limit exceeded: the page has %zu samples, sample_limit is %zu", s->samples,
+                   t->settings.sample_limit);
+}
 
 static void parse_page(struct job *j) {
     struct scrape_job *s = CONTAINER_OF(j, struct scrape_job, job);
     const struct target *t = s->target;
     if (t->settings.page) t->settings.page(t->settings.page_arg, &s->page);
     struct metric_batch *b = metric_batch_new(64 << 10);
-    const struct prom_text_options o = {.target = t->labels,
-                                        .default_t_ms = s->t_ms,
-                                        .honor_labels = t->settings.honor_labels,
-                                        .honor_timestamps = t->settings.honor_timestamps,
-                                        .openmetrics = s->openmetrics};
-    if (s->err.code == ERR_NONE && !prom_text_parse(arena_str(b->arena, buf_str(&s->page)), &o, b, &s->err)) {
+    if (s->err.code == ERR_NONE && !read_page(s, b)) {
         metric_batch_free(b);
         b = metric_batch_new(1024);
-        s->unreadable = true;
     }
     b->target = labels_copy(b->arena, t->labels);
     b->whole_target = true;
@@ -96,8 +109,12 @@ static void push_report(struct scrape_report *r, size_t created) {
         {"scrape_samples_scraped", (double)r->samples},
         {"scrape_samples_post_metric_relabeling", (double)r->samples},
         {"scrape_series_added", (double)created},
+        {"scrape_timeout_seconds", (double)t->settings.timeout_ms / 1e3},
+        {"scrape_sample_limit", (double)t->settings.sample_limit},
+        {"scrape_body_size_bytes", r->up ? (double)r->page_bytes : -1},
     };
-    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+    enum { EXTRA = 3 };
+    for (size_t i = 0; i < ARRAY_N(rows) - (t->settings.extra_metrics ? 0 : EXTRA); i++) {
         buf_printf(&text, "%s ", rows[i].name);
         num_put_double(&text, rows[i].value);
         buf_char(&text, '\n');
@@ -146,10 +163,10 @@ static void page_parsed(struct job *j) {
     t->last_error = s->err;
     scraper->stats.scrapes++;
     scraper->stats.failed += !up;
-    if (s->unreadable) scraper->sink->count_refused(scraper->sink, SIGNAL_METRICS, ITEMS_UNKNOWN);
+    if (!up) scraper->sink->count_refused(scraper->sink, SIGNAL_METRICS, s->unreadable ? ITEMS_UNKNOWN : s->samples);
     scraper->stats.samples += s->batch->sample_n;
     struct scrape_report *r = mem_alloc(sizeof *r);
-    *r = (struct scrape_report){t, s->t_ms, (double)t->last_duration_ns / 1e9, s->batch->sample_n, up};
+    *r = (struct scrape_report){t, s->t_ms, (double)t->last_duration_ns / 1e9, s->samples, s->page.n, up};
     scraper->reports++;
     scraper->sink->push_metrics(scraper->sink, TAKE(s->batch), page_stored, r);
     buf_done(&s->page);
@@ -168,13 +185,31 @@ static void submit(struct target *t, struct scrape_job *s) {
     page_parsed(&s->job);
 }
 
+/* Prometheus' rule: 2 ms, but no more than a hundredth of the interval. */
+static int64_t aligned_time(struct target *t, int64_t now_ms) {
+    int64_t interval = t->settings.interval_ms, late = now_ms - t->due_ms;
+    if (t->due_ms == 0 || late < 0) return t->due_ms = now_ms;
+    t->due_ms += late / interval * interval;
+    late = now_ms - t->due_ms;
+    return late <= MIN(interval / 100, (int64_t)2) ? t->due_ms : now_ms;
+}
+
 static struct scrape_job *scrape_job_new(struct target *t) {
     struct scrape_job *s = mem_zalloc(sizeof *s);
     s->target = t;
-    s->t_ms = clock_wall_ms();
+    s->format = PROM_TEXT;
+    s->t_ms = aligned_time(t, clock_wall_ms());
     s->began_ns = clock_mono_ns();
     t->job = s;
     return s;
+}
+
+static void unknown_type(struct err *e, str content_type) {
+    if (content_type.n == 0)
+        err_set(e, ERR_INPUT, "non-compliant scrape target sending blank Content-Type and no fallback_scrape_protocol specified for target");
+    else
+        err_set(e, ERR_INPUT, "received unsupported Content-Type \"%" STR_F "\" and no fallback_scrape_protocol specified for target",
+                STR_A(str_sub(content_type, 0, 100)));
 }
 
 static void fetched(void *arg, const struct http_call_result *r) {
@@ -183,7 +218,9 @@ static void fetched(void *arg, const struct http_call_result *r) {
     t->request = NULL;
     s->err = r->err;
     if (r->status && r->status != 200) err_set(&s->err, ERR_IO, "server returned HTTP status %d", r->status);
-    s->openmetrics = str_starts(r->content_type, STR("application/openmetrics-text"));
+    s->format = prom_format_of(r->content_type);
+    if (s->format == PROM_NONE) s->format = t->settings.fallback;
+    if (s->err.code == ERR_NONE && s->format == PROM_NONE) unknown_type(&s->err, r->content_type);
     if (s->err.code == ERR_NONE) buf_add(&s->page, r->body);
     submit(t, s);
 }
@@ -199,8 +236,9 @@ static void scrape_now(void *arg) {
     }
     char timeout[32];
     snprintf(timeout, sizeof timeout, "%.3f", (double)t->settings.timeout_ms / 1e3);
-    const struct http_call_header headers[] = {
-        {STR("Accept"), STR(ACCEPT)}, {STR("User-Agent"), STR("binnacle/" BN_VERSION)}, {STR("X-Prometheus-Scrape-Timeout-Seconds"), str_c(timeout)}};
+    const struct http_call_header headers[] = {{STR("Accept"), t->settings.native_histograms ? STR(ACCEPT_PROTOBUF ACCEPT_TEXT) : STR(ACCEPT_TEXT)},
+                                               {STR("User-Agent"), STR("binnacle/" BN_VERSION)},
+                                               {STR("X-Prometheus-Scrape-Timeout-Seconds"), str_c(timeout)}};
     const struct http_call call = {.url = t->settings.url,
                                    .method = STR("GET"),
                                    .headers = headers,

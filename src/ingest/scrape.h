@@ -1,11 +1,14 @@
 /* ingest/scrape: fetches the metrics pages of static targets, and of functions of this process, on their intervals, and pushes them. Loop thread.
  * As Prometheus: labels job and instance, series up, scrape_duration_seconds, scrape_samples_scraped, scrape_samples_post_metric_relabeling and
- * scrape_series_added for every scrape; staleness markers for what left the page; a page that cannot be read whole stores nothing but up 0. */
+ * scrape_series_added for every scrape; staleness markers for what left the page; a page that cannot be read whole, has no Content-Type of a metrics
+ * page (unless a fallback is set) or more samples than its limit stores nothing but up 0. The time of a scrape is that of its interval when it is
+ * late by no more than 2 ms, so that times stay regular. */
 #pragma once
 #include "loop/pool.h"
 #include "model/sink.h"
 #include "model/target.h"
 #include "net/http_client.h"
+#include "wire/prom_page.h"
 
 struct scraper;
 struct scraper *scraper_new(struct loop *l, struct pool *pool, struct http_client *client, struct sink *sink, size_t body_bytes_max);
@@ -18,6 +21,11 @@ struct scrape_settings {
     struct labels extra; /* more target labels */
     int64_t interval_ms, timeout_ms;
     bool honor_labels, honor_timestamps;
+    bool native_histograms;    /* ask for protobuf first and read them */
+    bool classic_histograms;   /* then the classic buckets beside them too */
+    bool extra_metrics;        /* scrape_timeout_seconds, scrape_sample_limit, scrape_body_size_bytes too */
+    enum prom_format fallback; /* for a missing or unknown Content-Type; PROM_NONE: the scrape fails */
+    size_t sample_limit;       /* more samples on the page: the scrape fails; 0: none */
     /* Instead of a URL: appends the page; runs in the pool, so it may only read what is immutable or its own. */
     void (*page)(void *arg, struct buf *page);
     void *page_arg;
