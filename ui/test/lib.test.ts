@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseColor } from '../src/lib/color';
-import { bytes, count, dur, num, pct, unitOf } from '../src/lib/fmt';
+import { bytes, count, dur, num, pct } from '../src/lib/fmt';
 import { destination } from '../src/lib/jump';
 import { pageKeys, press, type ShellKeys } from '../src/lib/keys';
 import { ratesBetween } from '../src/lib/self';
 import { errorPosition, families, firstQuery, seriesNames, stacked, summary, toGrid } from '../src/lib/series';
 import { clock, formatDuration, parseDuration, parseTime, parseWindow, refreshMs, stepFor, tickLabel, ticks } from '../src/lib/time';
+import { unitFor, UNITS } from '../src/lib/units';
 import { href, moved, type Location } from '../src/lib/url';
 import { context } from '../src/ui/Strip';
 import { layout } from '../src/ui/VList';
@@ -80,11 +81,11 @@ test('numbers keep three digits and a unit', () => {
 });
 
 test('the unit of a chart follows the metric name', () => {
-  assert.equal(unitOf('node_memory_MemFree_bytes')(2 ** 30), '1.00 Gi');
-  assert.equal(unitOf('rate(node_network_receive_bytes_total[1m])')(2048), '2.00 Ki/s');
-  assert.equal(unitOf('histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[1m])))')(0.25), '250 ms');
-  assert.equal(unitOf('rate(process_cpu_seconds_total[1m])')(0.25), '0.25', 'seconds a second are cores');
-  assert.equal(unitOf('up')(1), '1');
+  assert.equal(UNITS[unitFor('node_memory_MemFree_bytes')].format(2 ** 30), '1.00 Gi');
+  assert.equal(UNITS[unitFor('rate(node_network_receive_bytes_total[1m])')].format(2048), '2.00 Ki/s');
+  assert.equal(UNITS[unitFor('histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[1m])))')].format(0.25), '250 ms');
+  assert.equal(UNITS[unitFor('rate(process_cpu_seconds_total[1m])')].format(0.25), '250 m', 'seconds a second are cores');
+  assert.equal(UNITS[unitFor('up')].format(1), '1');
 });
 
 test('series are named by the labels that differ', () => {
@@ -129,7 +130,7 @@ test('links keep the window on other pages and everything on this one', () => {
 });
 
 test('bookmarks of the peers lead to the same thing here', () => {
-  assert.equal(moved(at('/graph?g0.expr=up&g0.tab=0&g0.range_input=30m&g1.expr=x')), '/metrics-explorer?q=up&q2=x&from=-30m');
+  assert.equal(moved(at('/graph?g0.expr=up&g0.tab=0&g0.range_input=30m&g1.expr=x')), '/metrics-explorer?from=-30m&q=up&p2.q=x');
   assert.equal(moved(at('/graph?g0.expr=up&g0.tab=1')), '/metrics-explorer?q=up&view=table');
   assert.equal(moved(at('/search?service=shop&operation=all&lookback=2h&minDuration=5ms')), '/traces?service=shop&min=5ms&from=-2h');
   assert.equal(moved(at('/search?service=shop&start=5000&end=9000')), '/traces?service=shop&from=5&to=9');

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fill } from '../src/lib/i18n';
+import { AGGREGATES, FUNCTIONS } from '../src/lib/promql';
 import { zh } from '../src/lib/zh';
 
 declare global {
@@ -26,8 +27,11 @@ function used(): Set<string> {
     for (const m of text.matchAll(/\{row\('([^']+)'/g)) out.add(m[1]);
     for (const m of text.matchAll(/\{ name: '([^']+)', path:/g)) out.add(m[1]);
     for (const m of text.matchAll(/SEVERITIES = \[([^\]]+)\]/g)) for (const [, word] of m[1].matchAll(/'([^']+)'/g)) out.add(word);
+    for (const m of text.matchAll(/VIEWS: .*? = (\[\[.*?\]\])/g)) for (const [, word] of m[1].matchAll(/\['[^']*', '([^']*)'\]/g)) out.add(word);
+    if (file.endsWith('units.ts')) for (const m of text.matchAll(/\{ name: '([^']+)'/g)) out.add(m[1]);
     for (const m of text.matchAll(/`\$\{lane\}: (\w+)`/g)) for (const lane of ['query', 'background']) out.add(`${lane}: ${m[1]}`);
   }
+  for (const [, does] of [...Object.values(FUNCTIONS), ...Object.values(AGGREGATES)]) out.add(does);
   return out;
 }
 

@@ -53,13 +53,33 @@ export function get<T>(path: string, params: Params, signal: AbortSignal): Promi
 // --- Prometheus
 
 export type Labels = Record<string, string>;
+/** A native histogram: its buckets are [boundaries, lower, upper, count]. */
+export interface Histogram {
+  count: string;
+  sum: string;
+  buckets?: [number, string, string, string][];
+}
 export interface Series {
   metric: Labels;
-  values: [number, string][];
+  values?: [number, string][];
+  histograms?: [number, Histogram][];
+}
+/** A node of a query's plan and what it cost. */
+export interface Explained {
+  type: string;
+  text: string;
+  start: number;
+  end: number;
+  series: number;
+  samples: number;
+  seconds: number;
+  children: Explained[];
 }
 export interface Instant {
   resultType: 'vector' | 'scalar' | 'string' | 'matrix';
   result: any;
+  warnings: string[];
+  infos: string[];
 }
 interface PromReply<T> {
   data: T;
@@ -71,17 +91,25 @@ const prom = <T>(path: string, params: Params, signal: AbortSignal) => get<PromR
 
 export interface RangeResult {
   series: Series[];
-  notes: string[];
+  warnings: string[];
+  infos: string[];
+  explain?: Explained;
 }
 
 /** From start to end by step, all in s. */
-export async function queryGrid(query: string, start: number, end: number, step: number, signal: AbortSignal): Promise<RangeResult> {
-  const r = await prom<{ result: Series[] }>('query_range', { query, start, end, step }, signal);
-  return { series: r.data.result, notes: [...(r.warnings ?? []), ...(r.infos ?? [])] };
+export async function queryGrid(query: string, start: number, end: number, step: number, signal: AbortSignal, explain = false): Promise<RangeResult> {
+  const r = await prom<{ result: Series[]; explain?: Explained }>('query_range', { query, start, end, step, explain: explain ? 1 : '' }, signal);
+  return { series: r.data.result, warnings: r.warnings ?? [], infos: r.infos ?? [], explain: r.data.explain };
 }
 
-export const queryInstant = async (query: string, at: number, signal: AbortSignal): Promise<Instant> =>
-  (await prom<Instant>('query', { query, time: at / 1e3 }, signal)).data;
+export async function queryInstant(query: string, at: number, signal: AbortSignal): Promise<Instant> {
+  const r = await prom<Instant>('query', { query, time: at / 1e3 }, signal);
+  return { ...r.data, warnings: r.warnings ?? [], infos: r.infos ?? [] };
+}
+
+/** Fails with the parser's words if the text is no PromQL. */
+export const parseQuery = (query: string, signal: AbortSignal): Promise<unknown> => prom('parse_query', { query }, signal);
+export const formatQuery = async (query: string, signal: AbortSignal): Promise<string> => (await prom<string>('format_query', { query }, signal)).data;
 
 /** Label sets and values of a vector; other results give none. */
 export async function queryVector(query: string, at: number, signal: AbortSignal): Promise<{ metric: Labels; value: number }[]> {
@@ -89,8 +117,32 @@ export async function queryVector(query: string, at: number, signal: AbortSignal
   return r.resultType === 'vector' ? r.result.map((x: { metric: Labels; value: [number, string] }) => ({ metric: x.metric, value: Number(x.value[1]) })) : [];
 }
 
-export const labelValues = async (name: string, a: number, z: number, signal: AbortSignal): Promise<string[]> =>
-  (await prom<string[]>(`label/${name}/values`, { start: a / 1e3, end: z / 1e3 }, signal)).data;
+export const labelValues = async (name: string, a: number, z: number, signal: AbortSignal, match = ''): Promise<string[]> =>
+  (await prom<string[]>(`label/${encodeURIComponent(name)}/values`, { start: a / 1e3, end: z / 1e3, 'match[]': match }, signal)).data;
+export const labelNames = async (match: string, a: number, z: number, signal: AbortSignal): Promise<string[]> =>
+  (await prom<string[]>('labels', { start: a / 1e3, end: z / 1e3, 'match[]': match }, signal)).data;
+export const seriesOf = async (match: string, a: number, z: number, limit: number, signal: AbortSignal): Promise<Labels[]> =>
+  (await prom<Labels[]>('series', { start: a / 1e3, end: z / 1e3, 'match[]': match, limit }, signal)).data;
+
+export interface Exemplars {
+  seriesLabels: Labels;
+  exemplars: { labels: Labels; value: string; timestamp: number }[];
+}
+export const queryExemplars = async (query: string, a: number, z: number, signal: AbortSignal): Promise<Exemplars[]> =>
+  (await prom<Exemplars[] | null>('query_exemplars', { query, start: a / 1e3, end: z / 1e3 }, signal)).data ?? [];
+
+export interface NameCount {
+  name: string;
+  value: number;
+}
+export interface Cardinality {
+  headStats: { numSeries: number; numLabelPairs: number };
+  seriesCountByMetricName: NameCount[];
+  labelValueCountByLabelName: NameCount[];
+  memoryInBytesByLabelName: NameCount[];
+  seriesCountByLabelValuePair: NameCount[];
+}
+export const cardinality = async (limit: number, signal: AbortSignal): Promise<Cardinality> => (await prom<Cardinality>('status/tsdb', { limit }, signal)).data;
 
 export interface Meta {
   type: string;

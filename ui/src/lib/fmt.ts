@@ -44,15 +44,3 @@ export function pct(share: number): string {
   return p >= 99.95 || p === 0 ? p.toFixed(0) : p.toFixed(1);
 }
 
-/** The unit of a metric told by its name (OpenMetrics' rule: the name ends with the unit). */
-export function unitOf(query: string): (v: number) => string {
-  const ratio = /_ratio\b/.test(query);
-  const isCount = /^\s*count\b|\bchanges\(|\bresets\(/.test(query);
-  const perSecond = /\b(rate|irate)\s*\(/.test(query);
-  const name = /\b[a-z_:][a-z0-9_:]*_(seconds|bytes)(?:_(?:total|sum|bucket|created))*\b/i.exec(query.replace(/"[^"]*"/g, ''));
-  if (ratio) return (v) => pct(v) + ' %';
-  if (!name || isCount || /[/]/.test(query.replace(/"[^"]*"/g, ''))) return num;
-  if (name[1] === 'bytes') return perSecond ? (v) => bytes(v) + '/s' : bytes;
-  if (/histogram_quantile/.test(query) || !perSecond) return (v) => (v > 1e8 ? num(v) : dur(v * 1e3));
-  return num;
-}

@@ -37,20 +37,40 @@ export interface Data<T> {
   busy: boolean;
 }
 
-/** Loads something again whenever `key` changes (null: nothing to load). What was there stays on screen until the new is here. */
-export function useData<T>(key: string | null, load: (signal: AbortSignal) => Promise<T>): Data<T> {
+/**
+ * Loads something again whenever `key` changes (null: nothing to load); what was under way is given up, what was there stays on screen until the new is
+ * here. `tick` is the time it was asked for: when only that moves on, an answer under way is waited for first, so that a slow one comes at all.
+ */
+export function useData<T>(key: string | null, load: (signal: AbortSignal) => Promise<T>, tick = ''): Data<T> {
   const [data, set] = useState<Data<T>>({ value: null, error: null, busy: key !== null });
-  const latest = useRef(load);
-  latest.current = load;
+  const latest = useRef({ load, tick });
+  latest.current = { load, tick };
+  const job = useRef<{ stop: AbortController; tick: string } | null>(null);
+  const begin = () => {
+    const mine = { stop: new AbortController(), tick: latest.current.tick };
+    job.current = mine;
+    set((d) => (d.busy ? d : { ...d, busy: true }));
+    const done = (next: (d: Data<T>) => Data<T>) => {
+      if (job.current !== mine) return;
+      job.current = null;
+      set(next);
+      if (latest.current.tick !== mine.tick) begin();
+    };
+    latest.current.load(mine.stop.signal).then(
+      (value) => done(() => ({ value, error: null, busy: false })),
+      (error: Error) => isAbort(error) || done((d) => ({ value: d.value, error, busy: false })),
+    );
+  };
   useEffect(() => {
     if (key === null) return set({ value: null, error: null, busy: false });
-    const stop = new AbortController();
-    set((d) => (d.busy ? d : { ...d, busy: true }));
-    latest.current(stop.signal).then(
-      (value) => stop.signal.aborted || set({ value, error: null, busy: false }),
-      (error: Error) => isAbort(error) || set((d) => ({ value: d.value, error, busy: false })),
-    );
-    return () => stop.abort();
+    begin();
+    return () => {
+      job.current?.stop.abort();
+      job.current = null;
+    };
   }, [key]);
+  useEffect(() => {
+    if (key !== null && !job.current) begin();
+  }, [tick]);
   return data;
 }

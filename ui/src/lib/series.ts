@@ -1,5 +1,6 @@
 // Series of a range query, prepared for a chart and its legend.
 import type { Labels, Series } from './api';
+import { tokens } from './promql';
 
 export interface Line {
   name: string;
@@ -23,6 +24,10 @@ export function seriesNames(all: Labels[], whole = ''): string[] {
     return [metric, labels].filter(Boolean).join('  ') || l.__name__ || whole || '{}';
   });
 }
+
+/** A series as it is written: name{label="value", ...}. */
+export const labelText = (l: Labels): string =>
+  (l.__name__ ?? '') + '{' + Object.entries(l).filter(([k]) => k !== '__name__').map(([k, v]) => `${k}=${JSON.stringify(v)}`).join(', ') + '}';
 
 /** All lines over one grid from `start` by `step` (s); gaps are null. Values that are no numbers are gaps, too. */
 export function toGrid(series: Series[], start: number, end: number, step: number, whole: string): Grid {
@@ -79,6 +84,24 @@ export function errorPosition(message: string): { line: number; column: number }
   return m ? { line: Number(m[1]), column: Number(m[2]) } : null;
 }
 
+/** What the server said of a query: a place in its text, -1 if it names none. */
+export interface Note {
+  kind: 'error' | 'warning' | 'info';
+  text: string;
+  at: number;
+}
+
+/** The note of a message that may name its place as line:column (errors, in front) or (line:column) (annotations, at the end). */
+export function noteIn(message: string, query: string, kind: Note['kind']): Note {
+  const m = errorPosition(message) ?? tailPosition(message);
+  const before = query.split('\n').slice(0, (m?.line ?? 1) - 1);
+  return { kind, text: message, at: m ? before.reduce((n, l) => n + l.length + 1, 0) + Math.max(0, m.column - 1) : -1 };
+}
+function tailPosition(message: string): { line: number; column: number } | null {
+  const m = /\((\d+):(\d+)\)$/.exec(message);
+  return m ? { line: Number(m[1]), column: Number(m[2]) } : null;
+}
+
 export interface MetricRow {
   name: string;
   type: string;
@@ -105,4 +128,46 @@ export function firstQuery(row: MetricRow, range: string): string {
   if (row.type === 'counter') return `rate(${row.name}[${range}])`;
   if (row.type === 'histogram') return `histogram_quantile(0.99, sum by (le) (rate(${row.name}_bucket[${range}])))`;
   return row.name;
+}
+
+export interface LabelCount {
+  name: string;
+  values: [value: string, series: number][]; // most series first
+}
+
+/** The labels of some series with their values, those with the fewest values first. */
+export function labelCounts(all: Labels[]): LabelCount[] {
+  const by = new Map<string, Map<string, number>>();
+  for (const l of all) {
+    for (const [k, v] of Object.entries(l)) {
+      if (k === '__name__') continue;
+      let values = by.get(k);
+      if (!values) by.set(k, (values = new Map()));
+      values.set(v, (values.get(v) ?? 0) + 1);
+    }
+  }
+  return [...by]
+    .map(([name, values]): LabelCount => ({ name, values: [...values].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)) }))
+    .sort((a, b) => a.values.length - b.values.length || (a.name < b.name ? -1 : 1));
+}
+
+/** The query with one more matcher at every selector of the metric, in place of one for the same label and value. */
+export function withMatcher(query: string, metric: string, label: string, value: string): string {
+  const matcher = `${label}=${JSON.stringify(value)}`;
+  const all = tokens(query);
+  let out = '';
+  for (let i = 0; i < all.length; i++) {
+    out += all[i].text;
+    if (all[i].kind !== 'ident' || all[i].text !== metric) continue;
+    if (all[i + 1]?.text !== '{') {
+      out += `{${matcher}}`;
+      continue;
+    }
+    const end = all.findIndex((t, k) => k > i && t.text === '}');
+    const inside = query.slice(all[i + 1].to, end < 0 ? query.length : all[end].from);
+    const rest = inside.split(/,(?=\s*[\w"]+\s*[=!])/).filter((m) => m.trim() && m.split(/[=!]/)[0].trim() !== label);
+    out += `{${[...rest.map((m) => m.trim()), matcher].join(', ')}}`;
+    i = end < 0 ? all.length : end;
+  }
+  return out;
 }

@@ -1,5 +1,6 @@
 // Every state of the page is its URL: /page/sub?key=value. `loc` is that URL as a signal; links made by href() change it without a page load.
 import { signal } from '@preact/signals';
+import { fromPrometheus } from './panels';
 
 export interface Location {
   path: string;
@@ -32,16 +33,6 @@ export function href(path: string | null, set: Changes = {}, at: Location = loc.
   return (path ?? at.path) + (text ? '?' + text : '');
 }
 
-const prometheus = (q: URLSearchParams): Changes => {
-  const set: Changes = {};
-  for (let i = 0; q.has(`g${i}.expr`); i++) set[i ? `q${i + 1}` : 'q'] = q.get(`g${i}.expr`);
-  const tab = q.get('g0.tab');
-  if (tab === '1' || tab === 'table') set.view = 'table';
-  if (q.get('g0.stacked') === '1' || q.get('g0.display_mode') === 'stacked') set.view = 'stack';
-  if (q.get('g0.range_input')) set.from = '-' + q.get('g0.range_input');
-  return set;
-};
-
 /** Jaeger's search keys: start, end in µs; lookback "1h" or "custom". */
 const jaeger = (q: URLSearchParams): Changes => {
   const set: Changes = {};
@@ -58,7 +49,10 @@ const jaeger = (q: URLSearchParams): Changes => {
 /** Where a bookmark of Prometheus, Jaeger or an older name of a page leads; null: nowhere else. */
 export function moved(at: Location): string | null {
   const none: Location = { path: '/', query: new URLSearchParams() };
-  if (at.path === '/graph' || at.path === '/query') return href('/metrics-explorer', prometheus(at.query), none);
+  if (at.path === '/graph' || at.path === '/query') {
+    const state = fromPrometheus(at.query);
+    return '/metrics-explorer' + (state ? '?' + state : '');
+  }
   if (at.path === '/search') return href('/traces', jaeger(at.query), none);
   const trace = /^\/trace\/([0-9a-fA-F]+)$/.exec(at.path);
   if (trace) return href('/traces/' + trace[1].toLowerCase(), {}, none);

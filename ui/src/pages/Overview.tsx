@@ -197,7 +197,7 @@ async function readMachines(a: number, z: number, step: number, signal: AbortSig
       const instance = s.metric.instance ?? '';
       const m = machines.get(instance) ?? { instance };
       const v: (number | null)[] = new Array(n).fill(null);
-      for (const [t, text] of s.values) v[Math.round((t - start) / step)] = finite(text);
+      for (const [t, text] of (s.values ?? [])) v[Math.round((t - start) / step)] = finite(text);
       m[COLUMNS[c][0]] = v;
       machines.set(instance, m);
     }

@@ -1,11 +1,14 @@
-// Lines over time (uPlot): one window for all, drag to zoom, gaps stay gaps.
-import uPlot from 'uplot';
-import { useEffect, useRef } from 'preact/hooks';
+// Lines, stacked areas or bars over time, on two canvases: the picture, and over it what follows the pointer. All charts of a page share the pointer's
+// time (plot.ts); drag to zoom, gaps stay gaps, diamonds are exemplars.
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { css } from '../lib/color';
-import { theme } from '../lib/theme';
-import { stacked } from '../lib/series';
-import { clock, tickLabel, type Window } from '../lib/time';
 import { utc } from '../lib/live';
+import { trace } from '../lib/path';
+import { linear, type Steps } from '../lib/scale';
+import { stacked } from '../lib/series';
+import type { Window } from '../lib/time';
+import { useCanvas, useDrag, type Drag } from './canvas';
+import { drawCursor, drawDrag, drawGrid, drawMarks, hoverTime, plotOf, timeText, type Mark, type Plot } from './plot';
 
 export interface ChartLine {
   name: string;
@@ -13,91 +16,235 @@ export interface ChartLine {
   v: (number | null)[];
 }
 
+export interface Exemplar {
+  t: number; // ms
+  v: number;
+  trace: string;
+  failed: boolean;
+  text: string;
+}
+
 interface ChartProps {
   x: number[]; // s
   lines: ChartLine[];
   window: Window;
-  stack?: boolean;
+  shape: 'lines' | 'stack' | 'bars';
   zero?: boolean;
   h?: number;
   format: (v: number) => string;
-  onHover?: (i: number | null) => void;
-  onZoom?: (a: number, z: number) => void;
+  steps?: Steps;
+  marks?: Mark[];
+  exemplars?: Exemplar[];
+  onZoom: (a: number, z: number) => void;
+  onPick?: (e: Exemplar) => void;
 }
 
-export function Chart({ x, lines, window: w, stack = false, zero = false, h = 300, format, onHover, onZoom }: ChartProps) {
-  const box = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
-  const now = useRef({ format, onHover, onZoom, w });
-  now.current = { format, onHover, onZoom, w };
-  const data = [x, ...(stack ? stacked(lines.map((l) => l.v)) : lines.map((l) => l.v))] as uPlot.AlignedData;
-  const shape = JSON.stringify([format(1024), lines.map((l) => [l.name, l.color]), stack, zero, h, theme.value, utc.value]);
+const REACH = 8; // px around the pointer that count as under it
+const POINTS_MAX = 40; // lines that get a point under the pointer
 
-  useEffect(() => {
-    const axis = { stroke: css('--tx3'), grid: { stroke: css('--line'), width: 1 }, ticks: { show: false }, font: '10.5px ' + css('--mono') };
-    const made = new uPlot(
-      {
-        width: box.current!.clientWidth,
-        height: h,
-        legend: { show: false },
-        padding: [10, 8, 0, 0],
-        cursor: { y: false, points: { size: 5 }, drag: { x: true, y: false, setScale: false }, sync: { key: 'time' } },
-        scales: {
-          x: { time: false, range: () => [now.current.w.a / 1e3, now.current.w.z / 1e3] },
-          y: { range: (_, lo, hi) => yRange(lo, hi, zero || stack) },
-        },
-        axes: [
-          { ...axis, size: 24, space: 90, incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800], values: (_, ts) => ts.map((t) => tickLabel(t * 1e3, now.current.w.z - now.current.w.a, utc.value)) },
-          { ...axis, size: 64, space: 34, incrs: format(1024).includes('Ki') ? POWERS_OF_TWO : undefined, values: (_, vs) => vs.map((v) => now.current.format(v)) },
-        ],
-        series: [
-          {},
-          ...lines.map((l) => ({ label: l.name, stroke: l.color, width: 1.25, fill: stack ? l.color + '55' : undefined, points: { show: (u: uPlot, i: number) => lonely(u.data[i] as (number | null)[]), size: 4 } })),
-        ],
-        bands: stack ? lines.slice(1).map((_, i) => ({ series: [i + 2, i + 1] as [number, number] })) : [],
-        hooks: {
-          setCursor: [(u) => now.current.onHover?.(u.cursor.idx ?? null)],
-          setSelect: [
-            (u) => {
-              if (u.select.width < 4) return;
-              now.current.onZoom?.(Math.round(u.posToVal(u.select.left, 'x') * 1e3), Math.round(u.posToVal(u.select.left + u.select.width, 'x') * 1e3));
-              u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-            },
-          ],
-        },
-      },
-      data,
-      box.current!,
-    );
-    plot.current = made;
-    const sizes = new ResizeObserver(() => made.setSize({ width: box.current!.clientWidth, height: h }));
-    sizes.observe(box.current!);
-    return () => {
-      sizes.disconnect();
-      made.destroy();
-      plot.current = null;
-    };
-  }, [shape]);
-  useEffect(() => plot.current?.setData(data), [x, lines, w]);
-  return <div class="chart" ref={box} style={{ height: `${h}px` }} />;
+export function Chart({ x, lines, window: w, shape, zero = false, h = 320, format, steps = 'decimal', marks = [], exemplars = [], onZoom, onPick }: ChartProps) {
+  const plot = useRef<Plot | null>(null);
+  const [at, setAt] = useState<{ x: number; y: number } | null>(null);
+  const [drag, setDrag] = useState<Drag | null>(null);
+  const tops = useMemo(() => (shape === 'lines' ? lines.map((l) => l.v) : shape === 'stack' ? stacked(lines.map((l) => l.v)) : piled(lines.map((l) => l.v)).top), [lines, shape]);
+  const scale = useMemo(() => {
+    let lo = Infinity;
+    let hi = -Infinity;
+    for (const v of tops) for (const y of v) if (y !== null) (y < lo && (lo = y), y > hi && (hi = y));
+    return linear(lo, hi, zero || shape !== 'lines');
+  }, [tops, zero, shape]);
+
+  const base = useCanvas(
+    (g, width, height) => {
+      const began = performance.now();
+      const { plot: p, labels } = plotOf(g, width, height, w, { scale, format, steps });
+      plot.current = p;
+      drawGrid(g, p, w, labels);
+      g.save();
+      g.beginPath();
+      g.rect(p.left, p.top - 2, p.right - p.left, p.bottom - p.top + 3);
+      g.clip();
+      const xs = x.map((s) => p.x(s * 1e3));
+      if (shape === 'bars') drawBars(g, p, xs, lines);
+      else drawLines(g, p, xs, lines, tops, shape === 'stack');
+      drawMarks(g, p, marks);
+      g.restore();
+      for (const e of exemplars) drawDiamond(g, ...spot(p, e), e.failed, 4);
+      base.ref.current!.dataset.ms = (performance.now() - began).toFixed(1);
+    },
+    [x, lines, tops, w, scale, shape, format, marks, exemplars, utc.value],
+  );
+
+  const near = at && plot.current ? nearest(plot.current, x, lines, tops, at) : null;
+  const dot = at && plot.current ? exemplars.find((e) => Math.hypot(spot(plot.current!, e)[0] - at.x, spot(plot.current!, e)[1] - at.y) < REACH) : undefined;
+  const over = useCanvas(
+    (g) => {
+      const p = plot.current;
+      const t = hoverTime.peek();
+      if (!p) return;
+      if (drag) return drawDrag(g, p, drag.x0, drag.x1);
+      if (t === null) return;
+      drawCursor(g, p, t);
+      const i = indexAt(x, t / 1e3);
+      if (i === null) return;
+      lines.forEach((l, k) => {
+        const v = tops[k][i];
+        if (v === null || (lines.length > POINTS_MAX && k !== near?.k) || shape === 'bars') return;
+        g.fillStyle = l.color;
+        g.beginPath();
+        g.arc(p.x(x[i] * 1e3), p.y(v), k === near?.k ? 4 : 2.2, 0, 7);
+        g.fill();
+      });
+      if (dot) drawDiamond(g, ...spot(p, dot), dot.failed, 6);
+    },
+    [at, drag, x, lines, dot],
+  );
+  useEffect(() => hoverTime.subscribe(() => over.repaint()), []);
+
+  const leave = () => ((hoverTime.value = null), setAt(null));
+  const handlers = useDrag(
+    setDrag,
+    (d) => {
+      const p = plot.current!;
+      onZoom(Math.round(p.timeAt(Math.max(p.left, d.x0))), Math.round(p.timeAt(Math.min(p.right, d.x1))));
+    },
+    () => dot && onPick?.(dot),
+  );
+  const move = (e: PointerEvent) => {
+    const p = plot.current;
+    handlers.onPointerMove(e);
+    if (!p || e.offsetX < p.left || e.offsetX > p.right) return leave();
+    hoverTime.value = p.timeAt(e.offsetX);
+    setAt({ x: e.offsetX, y: e.offsetY });
+  };
+  return (
+    <div class="chart" style={{ height: `${h}px`, cursor: dot ? 'pointer' : undefined }}>
+      <canvas ref={base.ref} role="img" aria-label={lines.slice(0, 20).map((l) => l.name).join(', ')} />
+      <canvas ref={over.ref} {...handlers} onPointerMove={move} onPointerLeave={leave} />
+      {at && !drag && (near || dot) && (
+        <div class={'tip' + (at.x > (plot.current!.left + plot.current!.right) / 2 ? ' left' : '')} style={{ left: `${at.x}px`, top: `${at.y}px` }}>
+          <time>{timeText(dot ? dot.t : x[near!.i] * 1e3, w)}</time>
+          {dot ? (
+            <span>
+              ◇ {format(dot.v)} {dot.text}
+            </span>
+          ) : (
+            <span>
+              <i class="sw" style={{ background: lines[near!.k].color }} />
+              {lines[near!.k].name} <b>{format(lines[near!.k].v[near!.i]!)}</b>
+            </span>
+          )}
+        </div>
+      )}
+    </div>
+  );
 }
 
-/** Round steps for bytes. */
-const POWERS_OF_TWO = Array.from({ length: 70 }, (_, i) => 2 ** (i - 10));
-
-/** Samples without neighbours would be invisible as a line. */
-const lonely = (v: (number | null)[]): boolean => v.every((x, i) => x === null || (v[i - 1] == null && v[i + 1] == null));
-
-function yRange(lo: number | null, hi: number | null, zero: boolean): [number, number] {
-  if (lo === null || hi === null || !Number.isFinite(lo) || !Number.isFinite(hi)) return [0, 1];
-  let a = zero ? Math.min(0, lo) : lo;
-  let z = zero ? Math.max(0, hi) : hi;
-  if (a === z) return a === 0 ? [0, 1] : [Math.min(0, a * 2), Math.max(0, a * 2)];
-  const room = (z - a) * 0.08;
-  if (a > 0 && a < room * 2) a = 0;
-  else if (a !== 0) a -= room;
-  if (z !== 0) z += room;
-  return [a, z];
+/** The point of the grid nearest to a time (s); null if it is beyond the ends. */
+export function indexAt(x: number[], t: number): number | null {
+  if (!x.length) return null;
+  const step = x.length > 1 ? x[1] - x[0] : 1;
+  const i = Math.round((t - x[0]) / step);
+  return i >= 0 && i < x.length ? i : null;
 }
 
-export const cursorTime = (x: number[], i: number | null): string => (i === null || x[i] === undefined ? '' : clock(x[i] * 1e3, utc.value));
+function nearest(p: Plot, x: number[], lines: ChartLine[], tops: (number | null)[][], at: { x: number; y: number }): { i: number; k: number } | null {
+  const i = indexAt(x, p.timeAt(at.x) / 1e3);
+  if (i === null) return null;
+  let best: { i: number; k: number } | null = null;
+  let least = Infinity;
+  for (let k = 0; k < lines.length; k++) {
+    const v = tops[k][i];
+    if (v === null) continue;
+    const far = Math.abs(p.y(v) - at.y);
+    if (far < least) [least, best] = [far, { i, k }];
+  }
+  return best;
+}
+
+/** Bars stand on each other, those below zero hang: the two ends of each. */
+export function piled(lines: (number | null)[][]): { top: (number | null)[][]; foot: number[][] } {
+  const n = lines[0]?.length ?? 0;
+  const up = new Array<number>(n).fill(0);
+  const down = new Array<number>(n).fill(0);
+  const foot: number[][] = [];
+  const top = lines.map((l) => {
+    const feet: number[] = [];
+    foot.push(feet);
+    return l.map((v, i) => {
+      const side = v !== null && v < 0 ? down : up;
+      feet.push(side[i]);
+      return v === null ? null : (side[i] += v);
+    });
+  });
+  return { top, foot };
+}
+
+function drawLines(g: CanvasRenderingContext2D, p: Plot, xs: number[], lines: ChartLine[], tops: (number | null)[][], filled: boolean): void {
+  const dots = (color: string) => (x: number, y: number) => {
+    g.fillStyle = color;
+    g.fillRect(x - 1.5, y - 1.5, 3, 3);
+  };
+  for (let k = lines.length - 1; k >= 0; k--) {
+    if (filled) fillBand(g, p, xs, tops[k], k ? tops[k - 1] : null, lines[k].color);
+    g.strokeStyle = lines[k].color;
+    g.lineWidth = filled ? 1 : 1.25;
+    g.lineJoin = 'round';
+    g.beginPath();
+    trace(g, xs, tops[k], p.y, dots(lines[k].color));
+    g.stroke();
+  }
+}
+
+/** Between a line and the one below, run by run. */
+function fillBand(g: CanvasRenderingContext2D, p: Plot, xs: number[], top: (number | null)[], below: (number | null)[] | null, color: string): void {
+  g.fillStyle = color;
+  g.globalAlpha = 0.3;
+  for (let i = 0; i < top.length; ) {
+    if (top[i] === null) {
+      i++;
+      continue;
+    }
+    let end = i;
+    g.beginPath();
+    for (; end < top.length && top[end] !== null; end++) g.lineTo(xs[end], p.y(top[end]!));
+    for (let k = end - 1; k >= i; k--) g.lineTo(xs[k], p.y(below?.[k] ?? 0));
+    g.fill();
+    i = end;
+  }
+  g.globalAlpha = 1;
+}
+
+function drawBars(g: CanvasRenderingContext2D, p: Plot, xs: number[], lines: ChartLine[]): void {
+  const { top, foot } = piled(lines.map((l) => l.v));
+  const slot = xs.length > 1 ? xs[1] - xs[0] : 8;
+  const wide = Math.max(1, slot - Math.min(2, slot * 0.3));
+  lines.forEach((l, k) => {
+    g.fillStyle = l.color;
+    for (let i = 0; i < xs.length; i++) {
+      const v = top[k][i];
+      if (v === null || v === foot[k][i]) continue;
+      const [a, z] = [p.y(v), p.y(foot[k][i])].sort((m, n) => m - n);
+      g.fillRect(xs[i] - wide / 2, a, wide, Math.max(0.5, z - a));
+    }
+  });
+}
+
+/** Where an exemplar is drawn: what is beyond the scale stays at its edge. */
+function spot(p: Plot, e: Exemplar): [number, number] {
+  return [p.x(e.t), Math.max(p.top, Math.min(p.bottom, p.y(e.v)))];
+}
+
+function drawDiamond(g: CanvasRenderingContext2D, x: number, y: number, failed: boolean, r: number): void {
+  g.beginPath();
+  g.moveTo(x, y - r);
+  g.lineTo(x + r, y);
+  g.lineTo(x, y + r);
+  g.lineTo(x - r, y);
+  g.closePath();
+  g.fillStyle = css('--bg1');
+  g.fill();
+  g.lineWidth = 1.3;
+  g.strokeStyle = css(failed ? '--err' : '--brass');
+  g.stroke();
+}

@@ -3,6 +3,7 @@ import type { CompletionSource } from '@codemirror/autocomplete';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { T } from '../lib/i18n';
+import type { Note } from '../lib/series';
 import type { EditorHandle } from './editor';
 
 interface QueryProps {
@@ -11,6 +12,8 @@ interface QueryProps {
   value: string;
   hint: string;
   complete?: CompletionSource;
+  /** What the last answer said of the text. */
+  notes?: Note[];
   onRun: (text: string) => void;
   onFocus?: () => void;
   /** Takes the focus for the "/" key. */
@@ -27,27 +30,28 @@ const whenIdle = (fn: () => void): (() => void) => {
   return () => cancelIdleCallback(id);
 };
 
-export function Query({ lang, label, value, hint, complete, onRun, onFocus, main = false, children }: QueryProps) {
+export function Query({ lang, label, value, hint, complete, notes, onRun, onFocus, main = false, children }: QueryProps) {
   const [text, setText] = useState(value);
   const [ready, setReady] = useState(false);
   const host = useRef<HTMLDivElement>(null);
   const plain = useRef<HTMLTextAreaElement>(null);
   const editor = useRef<EditorHandle | null>(null);
-  const latest = useRef({ text, onRun });
-  latest.current = { text, onRun };
+  const latest = useRef({ text, onRun, notes });
+  latest.current = { text, onRun, notes };
   const run = () => latest.current.onRun(latest.current.text.trim());
 
   useEffect(() => {
     setText(value);
     editor.current?.set(value);
   }, [value]);
+  useEffect(() => editor.current?.recheck(), [notes]);
   useEffect(() => {
     let gone = false;
     const cancel = whenIdle(async () => {
       const { mount } = await import('./editor');
       if (gone || !host.current) return;
       const focused = document.activeElement === plain.current;
-      const made = await mount(host.current, { lang, text: latest.current.text, hint, label, complete, onChange: (t) => ((latest.current.text = t), setText(t)), onRun: run });
+      const made = await mount(host.current, { lang, text: latest.current.text, hint, label, complete, notes: () => latest.current.notes ?? [], onChange: (t) => ((latest.current.text = t), setText(t)), onRun: run });
       if (gone) return made.destroy();
       editor.current = made;
       made.set(latest.current.text);

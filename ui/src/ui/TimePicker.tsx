@@ -1,10 +1,11 @@
 // The window: quick ranges, or two times typed in. Live and the zone are beside it.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { T } from '../lib/i18n';
 import { live, refresh, utc, win } from '../lib/live';
 import { clock, DEFAULT_FROM, formatDuration, parseTime } from '../lib/time';
 import { go, href, param } from '../lib/url';
 import { Icon } from './icons';
+import { useMenu } from './parts';
 
 const QUICK = ['-5m', '-15m', '-30m', '-1h', '-3h', '-6h', '-12h', '-1d', '-2d', '-7d', '-14d', '-30d'];
 
@@ -30,19 +31,9 @@ export function shiftWindow(by: number): void {
 }
 
 export function TimePicker() {
-  const [open, setOpen] = useState(false);
-  const menu = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (!open) return;
-    const close = (e: Event) => {
-      if (e instanceof KeyboardEvent ? e.key === 'Escape' : !menu.current?.contains(e.target as Node)) setOpen(false);
-    };
-    addEventListener('pointerdown', close);
-    addEventListener('keydown', close);
-    return () => (removeEventListener('pointerdown', close), removeEventListener('keydown', close));
-  }, [open]);
+  const { open, setOpen, ref } = useMenu();
   return (
-    <div class="menu" ref={menu}>
+    <div class="menu" ref={ref}>
       <button class={'sel' + (win.value.relative ? '' : ' brass')} aria-expanded={open} onClick={() => setOpen(!open)}>
         <Icon n="clock" s={13} />
         {label()}

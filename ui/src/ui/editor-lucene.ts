@@ -1,9 +1,7 @@
-// Lucene's query syntax in the editor: a tokenizer for the colours, completion from the server's fields and values.
-import { autocompletion, type CompletionSource } from '@codemirror/autocomplete';
+// Lucene's query syntax in the editor: a tokenizer for the colours. What can be completed is the page's to say.
 import { StreamLanguage } from '@codemirror/language';
-import type { Extension } from '@codemirror/state';
 
-const language = StreamLanguage.define<{ value: boolean }>({
+export const lucene = StreamLanguage.define<{ value: boolean }>({
   startState: () => ({ value: false }),
   token(s, state) {
     if (s.eatSpace()) return null;
@@ -25,5 +23,3 @@ const language = StreamLanguage.define<{ value: boolean }>({
     return null;
   },
 });
-
-export const lucene = (complete?: CompletionSource): Extension => [language, complete ? autocompletion({ override: [complete] }) : []];

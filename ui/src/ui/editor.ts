@@ -6,6 +6,7 @@ import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror
 import { EditorState, Prec, type Extension } from '@codemirror/state';
 import { EditorView, keymap, placeholder } from '@codemirror/view';
 import { tags as t } from '@lezer/highlight';
+import type { Note } from '../lib/series';
 
 export interface EditorOptions {
   lang: 'promql' | 'lucene';
@@ -13,24 +14,21 @@ export interface EditorOptions {
   hint: string;
   label: string;
   complete?: CompletionSource;
+  /** What the last answer said of the text: marked in it while it stands unchanged. */
+  notes?: () => Note[];
   onChange: (text: string) => void;
   onRun: () => void;
 }
 export interface EditorHandle {
   set: (text: string) => void;
   focus: () => void;
+  /** The notes are others now. */
+  recheck: () => void;
   destroy: () => void;
 }
 
-const colors = HighlightStyle.define([
-  { tag: [t.keyword, t.modifier, t.function(t.variableName)], color: 'var(--acc)' },
-  { tag: [t.labelName, t.propertyName], color: 'var(--ok)' },
-  { tag: [t.string, t.special(t.string)], color: 'var(--brass)' },
-  { tag: t.number, color: 'var(--warn)' },
-  { tag: t.operator, color: 'var(--tx2)' },
-  { tag: t.invalid, color: 'var(--err)' },
-  { tag: t.comment, color: 'var(--tx3)' },
-]);
+const COLORS = { keyword: '--acc', function: '--acc', propertyName: '--ok', string: '--brass', number: '--warn', operator: '--tx2', comment: '--tx3', invalid: '--err' };
+const colors = HighlightStyle.define((['keyword', 'propertyName', 'string', 'number', 'operator'] as const).map((name) => ({ tag: t[name], color: `var(${COLORS[name]})` })));
 
 const look = EditorView.theme({
   '&': { fontSize: '12.5px', color: 'var(--tx)', backgroundColor: 'transparent' },
@@ -49,12 +47,25 @@ const look = EditorView.theme({
   '.cm-completionDetail': { color: 'var(--tx3)', fontStyle: 'normal' },
   '.cm-tooltip.cm-completionInfo': { padding: '6px 9px', maxWidth: '320px' },
   '.cm-completionIcon': { display: 'none' },
-  '.cm-lintRange-error': { backgroundImage: 'none', textDecoration: 'underline wavy var(--err)' },
-  '.cm-diagnostic': { padding: '4px 9px' },
+  '.cm-completionInfo': { font: '11.5px/1.45 var(--font)', color: 'var(--tx2)' },
+  '.cm-lintRange': { backgroundImage: 'none !important', textDecoration: 'underline wavy 1px', textUnderlineOffset: '3px' },
+  '.cm-lintRange-error': { textDecorationColor: 'var(--err)' },
+  '.cm-lintRange-warning': { textDecorationColor: 'var(--warn)' },
+  '.cm-lintRange-info': { textDecorationColor: 'var(--acc)' },
+  '.cm-lintPoint::after': { borderBottomColor: 'var(--err) !important' },
+  '.cm-diagnostic': { padding: '4px 9px', font: '11.5px/1.45 var(--mono)', border: '0 !important', whiteSpace: 'pre-wrap', maxWidth: '560px' },
+  '.cm-diagnostic-error': { color: 'var(--err)' },
+  '.cm-diagnostic-warning': { color: 'var(--warn)' },
+  ...Object.fromEntries(Object.entries(COLORS).map(([name, v]) => ['.tk-' + name, { color: `var(${v})` }])),
 });
 
-const languageOf = async (o: EditorOptions): Promise<Extension> =>
-  o.lang === 'promql' ? (await import('./editor-promql')).promql() : (await import('./editor-lucene')).lucene(o.complete);
+interface Language {
+  extension: Extension;
+  source?: CompletionSource;
+  recheck?: (view: EditorView) => void;
+}
+const languageOf = async (o: EditorOptions): Promise<Language> =>
+  o.lang === 'promql' ? (await import('./editor-promql')).promql(o.notes ?? (() => [])) : { extension: (await import('./editor-lucene')).lucene, source: o.complete };
 
 export async function mount(parent: HTMLElement, o: EditorOptions): Promise<EditorHandle> {
   const language = await languageOf(o);
@@ -76,8 +87,8 @@ export async function mount(parent: HTMLElement, o: EditorOptions): Promise<Edit
         history(),
         closeBrackets(),
         bracketMatching(),
-        autocompletion({ icons: false, selectOnOpen: false }),
-        language,
+        autocompletion({ icons: false, selectOnOpen: false, maxRenderedOptions: 60, override: language.source ? [language.source] : undefined }),
+        language.extension,
         syntaxHighlighting(colors),
         placeholder(o.hint),
         look,
@@ -94,6 +105,7 @@ export async function mount(parent: HTMLElement, o: EditorOptions): Promise<Edit
       if (text !== view.state.doc.toString()) view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text } });
     },
     focus: () => view.focus(),
+    recheck: () => language.recheck?.(view),
     destroy: () => view.destroy(),
   };
 }

@@ -1,5 +1,6 @@
 // Small pieces every page uses.
 import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { T } from '../lib/i18n';
 import { href, type Changes } from '../lib/url';
 
@@ -29,3 +30,30 @@ export function Tabs({ name, at, of }: { name: string; at: string; of: [string, 
 
 /** The address this page came from, for commands to copy. */
 export const origin = (): string => location.origin;
+
+/** What opens under a button: closed by Escape and by a press anywhere else. */
+export function useMenu() {
+  const [open, setOpen] = useState(false);
+  const ref = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!open) return;
+    const close = (e: Event) => {
+      if (e instanceof KeyboardEvent ? e.key === 'Escape' : !ref.current?.contains(e.target as Node)) setOpen(false);
+    };
+    addEventListener('pointerdown', close);
+    addEventListener('keydown', close);
+    return () => (removeEventListener('pointerdown', close), removeEventListener('keydown', close));
+  }, [open]);
+  return { open, setOpen, ref };
+}
+
+/** A button that copies a text and says so. */
+export function Copy({ text, children }: { text: string; children: ComponentChildren }) {
+  const [done, setDone] = useState(false);
+  const copy = () => void navigator.clipboard.writeText(text).then(() => (setDone(true), setTimeout(() => setDone(false), 1500)));
+  return (
+    <button class="btn" onClick={copy}>
+      {done ? T('Copied') : children}
+    </button>
+  );
+}

@@ -1,0 +1,78 @@
+// The queries of a panel, answered: all at once, over one grid of times.
+import { useMemo } from 'preact/hooks';
+import { queryExemplars, queryGrid, scatter, type RangeResult } from './api';
+import { useData } from './live';
+import { toGrid, type Line } from './series';
+import type { Window } from './time';
+
+export const LINES_MAX = 200;
+const EXEMPLARS_MAX = 500;
+
+export interface Grid {
+  start: number; // s
+  end: number;
+  step: number;
+}
+
+export interface Answer {
+  queries: string[];
+  lines: (Line & { query: number })[];
+  x: number[]; // s
+  step: number;
+  results: (RangeResult | null)[];
+  errors: (Error | null)[];
+  total: number;
+  ms: number;
+}
+
+export async function ask(queries: string[], { start, end, step }: Grid, signal: AbortSignal): Promise<Answer> {
+  const began = performance.now();
+  const settled = await Promise.allSettled(queries.map((q) => (q ? queryGrid(q, start, end, step, signal, true) : null)));
+  signal.throwIfAborted();
+  const out: Answer = { queries, lines: [], x: toGrid([], start, end, step, '').x, step, results: [], errors: [], total: 0, ms: performance.now() - began };
+  settled.forEach((r, i) => {
+    const result = r.status === 'fulfilled' ? r.value : null;
+    out.results.push(result);
+    out.errors.push(r.status === 'rejected' ? (r.reason as Error) : null);
+    if (!result) return;
+    out.total += result.series.length;
+    const room = Math.max(0, LINES_MAX - out.lines.length);
+    const floats = result.series.filter((s) => s.values?.length);
+    for (const line of toGrid(floats.slice(0, room), start, end, step, queries[i]).lines) out.lines.push({ ...line, query: i });
+  });
+  return out;
+}
+
+export interface Point {
+  t: number; // ms
+  v: number;
+  trace: string;
+  failed: boolean;
+  text: string;
+}
+
+const ID = /^[0-9a-f]{16}([0-9a-f]{16})?$/i;
+
+/** The exemplars of some queries that name a trace; those of failed traces are marked so. */
+export function useExemplars(queries: string[], w: Window): Point[] {
+  const wanted = queries.filter(Boolean);
+  const key = wanted.length ? JSON.stringify([wanted, w.z - w.a, w.relative || w.z]) : null;
+  const found = useData(key, async (s) => (await Promise.all(wanted.map((q) => queryExemplars(q, w.a, w.z, s).catch(() => [])))).flat(), String(Math.floor(w.z / 1e4)));
+  const points = useMemo(() => {
+    const out: Point[] = [];
+    for (const of of found.value ?? []) {
+      for (const e of of.exemplars) {
+        const trace = e.labels.trace_id ?? e.labels.traceID ?? e.labels.traceId ?? '';
+        if (!ID.test(trace)) continue;
+        const { __name__: _, le: __, ...rest } = of.seriesLabels;
+        out.push({ t: e.timestamp * 1e3, v: Number(e.value), trace: trace.toLowerCase(), failed: false, text: Object.entries(rest).map(([k, v]) => `${k}=${v}`).join(' ') });
+      }
+    }
+    return out.filter((p) => Number.isFinite(p.v)).slice(-EXEMPLARS_MAX);
+  }, [found.value]);
+  const traces = useData(points.length ? key : null, (s) => scatter(w.a, w.z, {}, s).catch(() => null), String(Math.floor(w.z / 6e4)));
+  return useMemo(() => {
+    const failed = new Set(traces.value?.trace.filter((_, i) => traces.value!.error[i]));
+    return failed.size ? points.map((p) => ({ ...p, failed: failed.has(p.trace) })) : points;
+  }, [points, traces.value]);
+}
