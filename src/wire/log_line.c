@@ -164,14 +164,30 @@ static void merge_attrs(const struct log_known *k, struct arena *a, struct event
     out->attr_n = n;
 }
 
-void log_line_known(str line, const struct log_known *k, struct arena *a, struct event *out) {
+static void read_known(str line, const struct log_known *k, const struct event *known, struct arena *a, struct event *out) {
     log_line_event(line, k->time_ns, a, out);
-    struct event known = {.attrs = k->fields, .attr_n = k->field_n};
-    if (!doc_event(&known, k->time_ns, NULL)) known.time_ns = k->time_ns; /* their time does not count anyway */
-    if (known.severity) out->severity = known.severity;
-    if (known.severity_text.n) out->severity_text = known.severity_text;
-    if (trace_id_set(known.trace)) out->trace = known.trace, out->span_id = known.span_id;
+    if (known->severity) out->severity = known->severity;
+    if (known->severity_text.n) out->severity_text = known->severity_text;
+    if (trace_id_set(known->trace)) out->trace = known->trace, out->span_id = known->span_id;
     merge_attrs(k, a, out);
     out->time_ns = k->time_ns;
     out->observed_ns = k->now_ns;
+}
+
+static struct event event_of(const struct log_known *k) {
+    struct event known = {.attrs = k->fields, .attr_n = k->field_n};
+    if (!doc_event(&known, k->time_ns, NULL)) known.time_ns = k->time_ns; /* their time does not count anyway */
+    return known;
+}
+
+void log_line_known(str line, const struct log_known *k, struct arena *a, struct event *out) {
+    struct event known = event_of(k);
+    read_known(line, k, &known, a, out);
+}
+
+void log_record_event(const struct log_known *k, struct arena *a, struct event *out) {
+    struct event known = event_of(k);
+    str line = known.body;
+    while (line.n && (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r')) line.n--;
+    read_known(line, k, &known, a, out);
 }

@@ -20,3 +20,5 @@ struct log_known {
     size_t field_n;
 };
 void log_line_known(str line, const struct log_known *known, struct arena *a, struct event *out);
+/* A record whose fields have the line among them (message, log or msg; they keep it). */
+void log_record_event(const struct log_known *known, struct arena *a, struct event *out);
