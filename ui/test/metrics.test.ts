@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Explained } from '../src/lib/api';
+import { dropLabel, dropMetric, labelToDrop } from '../src/lib/cardinality';
 import { chain, shortText } from '../src/lib/explain';
 import { heatRows } from '../src/lib/heat';
 import { ran, remember } from '../src/lib/history';
@@ -205,4 +206,13 @@ test('queries that were run are remembered once, newest first', () => {
   for (let i = 0; i < 100; i++) remember('q' + i);
   assert.equal(ran.value.length, 60);
   assert.equal(nameKey('x'), nameKey('x'));
+});
+
+test('the label to drop is the one whose absence leaves fewest series', () => {
+  const all = Array.from({ length: 400 }, (_, i) => ({ __name__: 'x', job: 'a', code: String(i % 4), request_id: 'r' + i, pod: 'p' + (i % 25) }));
+  assert.deepEqual(labelToDrop('x', all), { metric: 'x', label: 'request_id', values: 400, series: 400, left: 100 });
+  assert.equal(labelToDrop('x', all.slice(0, 100).map((l) => ({ ...l, request_id: '1' })))?.label, 'pod');
+  assert.equal(labelToDrop('x', Array.from({ length: 100 }, (_, i) => ({ __name__: 'x', instance: 'i' + i }))), null, 'instance stays');
+  assert.match(dropLabel(labelToDrop('x', all)!, true), /action: labeldrop\n    regex: request_id\n/);
+  assert.match(dropMetric('a.b'), /regex: a\\\.b\n/);
 });

@@ -365,4 +365,18 @@ export const zh: Record<string, string> = {
   'variance over series': '各序列的方差',
   'sum over series': '各序列之和',
   'the k greatest series': '最大的 k 条序列',
+  // cardinality
+  Cardinality: '基数',
+  '{0} series in memory': '内存中有 {0} 条序列',
+  'Metrics by series': '按序列数排列的指标',
+  'Labels by number of values': '按取值数排列的标签',
+  'Label pairs by series': '按序列数排列的标签对',
+  'Labels by memory': '按内存排列的标签',
+  'No label stands out: none of the five largest metrics would lose half its series with one label.': '没有突出的标签：最大的五个指标中，去掉任何一个标签都不会减少一半序列。',
+  'Drop the label from this metric': '仅从该指标去掉此标签',
+  'Drop the label from all metrics of the job': '从该任务的所有指标去掉此标签',
+  'Drop the whole metric': '丢弃整个指标',
+  'Label to drop:': '建议去掉的标签：',
+  '{0} has {1} values of it: without it {2} series become {3}.': '{0} 有 {1} 个取值：去掉后 {2} 条序列变为 {3} 条。',
+  Copy: '复制',
 };

@@ -8,6 +8,7 @@ import { useData } from '../lib/live';
 import { rates, self } from '../lib/self';
 import { clock } from '../lib/time';
 import { Failure, Teach } from '../ui/parts';
+import { Cardinality } from './Cardinality';
 
 export function Page() {
   const s = self.value;
@@ -16,6 +17,7 @@ export function Page() {
     <div class="pg st">
       <Stored s={s} />
       <Targets at={s.now_ms} />
+      <Cardinality at={s.now_ms} />
       <Facts title="Process" rows={processRows(s)} />
       <Facts title="Metrics" rows={metricRows(s)} />
       <Facts title="Logs" rows={eventRows(s.logs)} />

@@ -56,7 +56,7 @@ export function VList({ n, size, row, keyOf = (i) => i, open = -1, at = -1, onEn
     const top = place.top(at);
     if (top < el.scrollTop) el.scrollTop = top;
     else if (top + size > el.scrollTop + el.clientHeight) el.scrollTop = top + size - el.clientHeight;
-  }, [at]);
+  }, [at, view.h]);
 
   const first = n ? Math.max(0, place.at(view.y) - OVERSCAN) : 0;
   const last = n ? Math.min(n - 1, place.at(view.y + view.h) + OVERSCAN) : -1;

@@ -42,6 +42,7 @@ const look = EditorView.theme({
   '.cm-matchingBracket': { backgroundColor: 'var(--bg3) !important' },
   '.cm-tooltip': { backgroundColor: 'var(--bg1)', border: '1px solid var(--line2)', borderRadius: '6px', color: 'var(--tx)', zIndex: '40' },
   '.cm-tooltip.cm-tooltip-autocomplete > ul': { fontFamily: 'var(--mono)', fontSize: '11.5px', maxHeight: '240px' },
+  '.cm-tooltip.cm-tooltip-autocomplete > ul > li': { padding: '2px 9px' },
   '.cm-tooltip.cm-tooltip-autocomplete > ul > li[aria-selected]': { backgroundColor: 'var(--bg3)', color: 'var(--tx)' },
   '.cm-completionMatchedText': { textDecoration: 'none', color: 'var(--acc)' },
   '.cm-completionDetail': { color: 'var(--tx3)', fontStyle: 'normal' },

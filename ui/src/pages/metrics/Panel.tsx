@@ -233,7 +233,8 @@ function GraphCard(props: PanelProps & { answer: Answer | null; step: number; an
   const rows = useMemo(() => (view === 'heat' && answer ? heatRows(series, answer.x[0], answer.step, answer.x.length) : []), [series, view]);
   const lines = useMemo(() => colored(answer?.lines ?? []), [answer]);
   const drawn = useMemo(() => (panel.only.length ? lines.filter((l) => panel.only.includes(l.id)) : lines), [lines, panel.only.join()]);
-  const exemplars = useExemplars(panel.exemplars && view !== 'heat' && any ? panel.queries : [], w);
+  const answered = panel.queries.filter((q, i) => q && answer?.queries[i] === q && answer.results[i]);
+  const exemplars = useExemplars(panel.exemplars && view !== 'heat' ? answered : [], w);
   const zoom = (from: number, to: number) => to - from >= 100 && go(href(null, { from, to }));
   const empty = answer && answer.total === 0 && !answer.errors.some(Boolean);
   return (
