@@ -1,7 +1,8 @@
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "api/prometheus.h"
+#include "base/mem.h"
 #include "codec/num.h"
 #include "query/promql/functions.h"
 
@@ -16,16 +17,28 @@ void prom_put_labels(struct json_out *o, struct labels ls) {
     json_put_object_end(o);
 }
 
-void prom_put_time(struct json_out *o, int64_t ms) {
-    char text[32];
-    int64_t fraction = ms % 1000;
-    int64_t seconds = ms / 1000;
+enum { TIME_TEXT_MAX = 32 };
+static size_t format_time(char out[TIME_TEXT_MAX], int64_t ms) {
+    char digits[TIME_TEXT_MAX];
     bool negative = ms < 0;
-    if (fraction < 0) fraction = -fraction;
-    if (seconds < 0) seconds = -seconds;
-    int n = snprintf(text, sizeof text, "%s%lld", negative ? "-" : "", (long long)seconds);
-    if (fraction) n += snprintf(text + n, sizeof text - (size_t)n, ".%03d", (int)fraction);
-    json_put_raw(o, str_n(text, (size_t)n));
+    uint64_t magnitude = negative ? -(uint64_t)ms : (uint64_t)ms;
+    unsigned fraction = (unsigned)(magnitude % 1000);
+    size_t at = sizeof digits;
+    if (fraction) {
+        for (int i = 0; i < 3; i++, fraction /= 10) digits[--at] = (char)('0' + fraction % 10);
+        digits[--at] = '.';
+    }
+    uint64_t seconds = magnitude / 1000;
+    do digits[--at] = (char)('0' + seconds % 10);
+    while (seconds /= 10);
+    if (negative) digits[--at] = '-';
+    memcpy(out, digits + at, sizeof digits - at);
+    return sizeof digits - at;
+}
+
+void prom_put_time(struct json_out *o, int64_t ms) {
+    char text[TIME_TEXT_MAX];
+    json_put_raw(o, str_n(text, format_time(text, ms)));
 }
 
 void prom_put_value(struct json_out *o, double v) {
@@ -84,27 +97,73 @@ static void put_vector_item(struct json_out *o, const struct promql_result *r, c
     json_put_object_end(o);
 }
 
-/* The values of a series: floats or histograms. */
-static void put_points(struct json_out *o, const struct promql_result *r, const struct promql_series *s, bool histograms) {
+/* The steps' times as text: all series share them. */
+struct step_texts {
+    struct {
+        char text[TIME_TEXT_MAX];
+        size_t n;
+    } * p;
+    size_t n;
+};
+static void step_texts_init(struct step_texts *x, const struct promql_result *r) {
+    *x = (struct step_texts){mem_alloc(r->step_n * sizeof *x->p), r->step_n};
+    for (size_t i = 0; i < r->step_n; i++) x->p[i].n = format_time(x->p[i].text, r->start_ms + (int64_t)i * r->step_ms);
+}
+
+/* The bulk of what a dashboard is sent, so written without the writer's help: [1700000000,"1.5"],... */
+static void put_floats(struct json_out *o, const struct promql_series *s, const struct step_texts *x) {
+    enum { POINT_MAX = TIME_TEXT_MAX + NUM_DOUBLE_MAX + 6 };
     bool open = false;
     for (size_t i = 0; i < s->n; i++) {
-        const struct hist *h = s->h ? s->h[i] : NULL;
-        if (histograms ? !h : promql_is_absent(s->v[i])) continue;
-        if (!open) json_put_key(o, histograms ? STR("histograms") : STR("values"));
+        if (promql_is_absent(s->v[i])) continue;
+        if (!open) json_put_key_c(o, "values");
+        if (!open) json_put_raw(o, STR("["));
+        buf_reserve(o->buf, POINT_MAX);
+        char *p = o->buf->p + o->buf->n;
+        if (open) *p++ = ',';
+        open = true;
+        *p++ = '[';
+        if (s->t_ms) {
+            p += format_time(p, s->t_ms[i]);
+        } else {
+            memcpy(p, x->p[i].text, TIME_TEXT_MAX);
+            p += x->p[i].n;
+        }
+        *p++ = ',';
+        *p++ = '"';
+        p += num_format_double(p, s->v[i]);
+        *p++ = '"';
+        *p++ = ']';
+        o->buf->n = (size_t)(p - o->buf->p);
+    }
+    if (open) buf_char(o->buf, ']');
+}
+
+static void put_histograms(struct json_out *o, const struct promql_result *r, const struct promql_series *s) {
+    bool open = false;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!s->h[i]) continue;
+        if (!open) json_put_key_c(o, "histograms");
         if (!open) json_put_array(o);
         open = true;
-        put_point(o, time_of(r, s, i), s->v[i], h);
+        put_point(o, time_of(r, s, i), s->v[i], s->h[i]);
     }
     if (open) json_put_array_end(o);
 }
 
-static void put_matrix_item(struct json_out *o, const struct promql_result *r, const struct promql_series *s) {
-    json_put_object(o);
-    json_put_key_c(o, "metric");
-    prom_put_labels(o, s->labels);
-    put_points(o, r, s, false);
-    if (s->h) put_points(o, r, s, true);
-    json_put_object_end(o);
+static void put_matrix(struct json_out *o, const struct promql_result *r, size_t n) {
+    struct step_texts x;
+    step_texts_init(&x, r);
+    for (size_t i = 0; i < n; i++) {
+        const struct promql_series *s = &r->series[i];
+        json_put_object(o);
+        json_put_key_c(o, "metric");
+        prom_put_labels(o, s->labels);
+        put_floats(o, s, &x);
+        if (s->h) put_histograms(o, r, s);
+        json_put_object_end(o);
+    }
+    free(x.p);
 }
 
 static void put_scalar_matrix(struct json_out *o, const struct promql_result *r) {
@@ -138,8 +197,10 @@ void prom_put_result(struct json_out *o, const struct promql_result *r, size_t l
         json_put_string(o, r->string);
         json_put_array_end(o);
     } else {
+        size_t n = *truncated ? limit : r->series_n;
         json_put_array(o);
-        for (size_t i = 0; i < (*truncated ? limit : r->series_n); i++) (matrix ? put_matrix_item : put_vector_item)(o, r, &r->series[i]);
+        if (matrix) put_matrix(o, r, n);
+        for (size_t i = 0; i < n && !matrix; i++) put_vector_item(o, r, &r->series[i]);
         json_put_array_end(o);
     }
 }

@@ -265,8 +265,8 @@ bool eval_aggregate(struct grid *g, const struct node *n, struct drain *out, str
     case AGG_BOTTOMK:
     case AGG_LIMITK:
     case AGG_LIMIT_RATIO:
-    case AGG_QUANTILE:
-    case AGG_COUNT_VALUES: return eval_whole_aggregate(g, n, out, e);
+    case AGG_QUANTILE: return eval_whole_aggregate(g, n, out, e);
+    case AGG_COUNT_VALUES: return eval_count_values(g, n, out, e);
     }
     return false;
 }

@@ -254,6 +254,7 @@ struct pairing {
     size_t *which;     /* per step of the current group: 1 + the series of the one side that has a sample, or 0 */
     uint8_t *occupied; /* per step: the many side has a sample */
     uint8_t *matched;  /* per step: there is a result */
+    uint8_t *nonempty; /* per step: the many side has a sample in any group. Made when first needed */
     struct matrix out;
 };
 
@@ -281,6 +282,18 @@ static bool fail_duplicates(struct pairing *p, size_t group, struct labels first
     return false;
 }
 
+/* Where the many side has nothing at all, and nothing is filled in, there is nothing to match: duplicates are no error. */
+static bool duplicates_matter(struct pairing *p, size_t step) {
+    size_t n = p->o.g->n;
+    if (p->m->fill_left || p->m->fill_right) return true;
+    if (!p->nonempty) {
+        p->nonempty = arena_zalloc(p->o.g->r->a, n);
+        for (size_t i = 0; i < p->many.m.n; i++)
+            for (size_t k = 0; k < n; k++) p->nonempty[k] |= has_value(&p->many.m.p[i], k);
+    }
+    return p->nonempty[step];
+}
+
 /* Fills which[] and occupied[] for a group. */
 static bool survey(struct pairing *p, size_t group, struct err *e) {
     size_t n = p->o.g->n;
@@ -291,7 +304,7 @@ static bool survey(struct pairing *p, size_t group, struct err *e) {
         const struct series *s = &p->one.m.p[p->one_of.members[at]];
         for (size_t k = 0; k < n; k++) {
             if (!has_value(s, k)) continue;
-            if (p->which[k]) return fail_duplicates(p, group, p->one.m.p[p->which[k] - 1].labels, s->labels, e);
+            if (p->which[k] && duplicates_matter(p, k)) return fail_duplicates(p, group, p->one.m.p[p->which[k] - 1].labels, s->labels, e);
             p->which[k] = p->one_of.members[at] + 1;
         }
     }

@@ -226,6 +226,10 @@ enum pick { PICK_VALUE, PICK_TIME, PICK_START };
 bool eval_selector(struct grid *g, const struct node *n, struct drain *out, enum pick what, struct err *e);
 bool eval_aggregate(struct grid *g, const struct node *n, struct drain *out, struct err *e);
 bool eval_whole_aggregate(struct grid *g, const struct node *n, struct drain *out, struct err *e);
+bool eval_count_values(struct grid *g, const struct node *n, struct drain *out, struct err *e);
+/* count_values as the whole of a range query, if it is a plain one. */
+bool is_plain_count_values(const struct node *n);
+bool run_count_values(struct grid *g, const struct node *n, struct promql_result *out, struct err *e);
 bool eval_binary(struct grid *g, const struct node *n, struct drain *out, struct err *e);
 bool eval_binary_scalar(struct grid *g, const struct node *n, double *out, struct err *e);
 bool eval_info(struct grid *g, const struct node *call, struct drain *out, struct err *e);

@@ -63,8 +63,10 @@ struct moment {
     unsigned month, day;
 };
 static struct moment moment_of(double v) {
-    int64_t s = isnan(v) ? 0 : v >= 9.2e18 ? INT64_MAX : v <= -9.2e18 ? INT64_MIN : (int64_t)v;
-    struct moment m = {.days = s / SECONDS_A_DAY, .second = s % SECONDS_A_DAY};
+    /* What fits no int64, NaN too, is in Prometheus (amd64) the second behind the last one of its calendar: 292277026596-12-04 15:30:08. */
+    bool fits = v > -0x1p63 && v < 0x1p63;
+    int64_t s = fits ? (int64_t)v : INT64_MAX;
+    struct moment m = {.days = s / SECONDS_A_DAY, .second = s % SECONDS_A_DAY + !fits};
     if (m.second < 0) {
         m.second += SECONDS_A_DAY;
         m.days--;

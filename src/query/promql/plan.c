@@ -240,6 +240,7 @@ static bool run_root(struct grid *g, struct node *root, struct promql_result *ou
     case PT_SCALAR: out->scalar = arena_new_n(g->r->a, double, g->n); return eval_scalar(g, root, out->scalar, e);
     case PT_MATRIX: return run_range_vector(g, node_unwrap(root), out, e);
     case PT_VECTOR: {
+        if (g->r->step_ms && is_plain_count_values(node_unwrap(root))) return run_count_values(g, node_unwrap(root), out, e);
         if (!eval_matrix(g, root, &m, e)) return false;
         int64_t from_ns = clock_mono_ns();
         if (!finish_vector(g, &m, out, e)) return false;

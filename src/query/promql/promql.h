@@ -43,9 +43,9 @@ struct promql_series {
     struct labels labels;
     double *v;
     const struct hist **h; /* NULL: floats only */
-    /* PT_MATRIX result of an instant query (`up[5m]`): its own times; else NULL */
+    /* its own times: PT_MATRIX result of an instant query (`up[5m]`), or few values in many steps; else NULL */
     int64_t *t_ms;
-    size_t n; /* values: steps, or samples of a PT_MATRIX result */
+    size_t n; /* values: steps, or or as many as t_ms */
 };
 
 struct promql_result {

@@ -1,9 +1,8 @@
 #include <stdlib.h>
 
-#include "codec/text.h"
 #include "query/promql/engine.h"
 
-/* topk, bottomk, limitk, limit_ratio, quantile and count_values: step by step over all series of a group. */
+/* topk, bottomk, limitk, limit_ratio and quantile: step by step over all series of a group. */
 
 struct member {
     size_t series;
@@ -174,49 +173,6 @@ static bool quantiles(struct whole *w, struct drain *drain, struct err *e) {
     return true;
 }
 
-/* --- count_values */
-
-static str value_text(struct run *r, const struct series *s, size_t step) {
-    struct buf b = {0};
-    const struct hist *h = hist_at(s, step);
-    if (h)
-        hist_put(&b, h);
-    else
-        promql_put_plain(&b, s->v[step]);
-    str text = arena_str(r->a, buf_str(&b));
-    buf_done(&b);
-    return text;
-}
-
-static bool count_values(struct whole *w, str label, struct drain *drain, struct err *e) {
-    struct run *r = w->g->r;
-    struct label_index values = {0};
-    struct matrix out = {0};
-    struct names with_label = w->n->agg.grouping;
-    if (!w->n->agg.without) {
-        str *names = arena_new_n(r->a, str, with_label.n + 1);
-        if (with_label.n) memcpy(names, with_label.p, with_label.n * sizeof *names);
-        names[with_label.n] = label;
-        with_label = (struct names){names, with_label.n + 1};
-    }
-    for (size_t i = 0; i < w->in.n; i++) {
-        const struct series *in = &w->in.p[i];
-        for (size_t step = 0; step < w->g->n; step++) {
-            if (!has_value(in, step)) continue;
-            struct labels key = labels_set(r, in->labels, label, value_text(r, in, step));
-            key = w->n->agg.without ? labels_drop(r, key, with_label, true) : labels_keep(r, key, with_label);
-            bool added;
-            size_t at = label_index_put(r, &values, key, &added);
-            if (added) matrix_push(r, &out, &(struct series){.labels = key, .drop_name = in->drop_name, .v = column_new(r, w->g->n)});
-            double *cell = &out.p[at].v[step];
-            *cell = promql_is_absent(*cell) ? 1 : *cell + 1;
-        }
-        if (!run_check(r, e)) return label_index_done(&values), false;
-    }
-    label_index_done(&values);
-    return matrix_emit(&out, drain, e);
-}
-
 /* --- */
 
 static bool check_ratio(struct whole *w) {
@@ -241,30 +197,12 @@ static bool check_ratio(struct whole *w) {
     return true;
 }
 
-static bool eval_param(struct whole *w, str *label, struct err *e) {
-    struct run *r = w->g->r;
-    if (w->n->agg.op != AGG_COUNT_VALUES) {
-        w->param = arena_new_n(r->a, double, w->g->n);
-        return eval_scalar(w->g, w->n->agg.param, w->param, e);
-    }
-    if (!eval_string(w->n->agg.param, label)) return run_fail(r, e, "count_values needs a string literal");
-    if (label->n && utf8_valid(*label)) return true;
-    struct buf b = {0};
-    promql_quote(&b, *label);
-    run_fail(r, e, "invalid label name %" STR_F, STR_A(buf_str(&b)));
-    buf_done(&b);
-    return false;
-}
-
 bool eval_whole_aggregate(struct grid *g, const struct node *n, struct drain *out, struct err *e) {
-    struct whole w = {.g = g, .n = n};
-    str label = STR("");
-    if (!eval_param(&w, &label, e) || !eval_matrix(g, n->agg.expr, &w.in, e)) return false;
+    struct whole w = {.g = g, .n = n, .param = arena_new_n(g->r->a, double, g->n)};
+    if (!eval_scalar(g, n->agg.param, w.param, e) || !eval_matrix(g, n->agg.expr, &w.in, e)) return false;
     group_input(&w);
     bool ok = false;
-    if (n->agg.op == AGG_COUNT_VALUES)
-        ok = count_values(&w, label, out, e);
-    else if (n->agg.op == AGG_QUANTILE)
+    if (n->agg.op == AGG_QUANTILE)
         ok = quantiles(&w, out, e);
     else
         ok = (n->agg.op != AGG_LIMIT_RATIO || check_ratio(&w)) && choose_all(&w, out, e);

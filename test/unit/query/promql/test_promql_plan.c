@@ -207,6 +207,31 @@ static void counts_a_subquery_by_its_windows(void **state) {
     promql_free(q);
 }
 
+static void counts_values_over_a_range_with_times_of_their_own(void **state) {
+    (void)state;
+    struct promql_query *q;
+    struct err e;
+    struct promql_params p = range;
+    p.query = STR("count_values(\"v\", m)");
+    assert_true(promql_plan(db, &p, &q, &e));
+    assert_true(promql_run(q, NULL, &e));
+    const struct promql_result *r = promql_result(q);
+    assert_int_equal(r->series_n, SERIES + SAMPLES - 1); /* i + k */
+    assert_true(str_eq(labels_get(r->series[0].labels, STR("v")), STR("0")));
+    assert_int_equal(r->series[0].n, 1);
+    size_t at = 0;
+    while (!str_eq(labels_get(r->series[at].labels, STR("v")), STR("10"))) at++;
+    assert_int_equal(r->series[at].n, 11);
+    assert_int_equal(r->series[at].t_ms[10], 10000);
+    assert_true(r->series[at].v[10] == 1);
+    promql_free(q);
+    p.query = STR("sum(count_values(\"v\", m))"); /* the same as columns */
+    assert_true(promql_plan(db, &p, &q, &e));
+    assert_true(promql_run(q, NULL, &e));
+    assert_true(promql_result(q)->series[0].v[99] == SERIES);
+    promql_free(q);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_samples),
@@ -218,6 +243,7 @@ int main(void) {
         cmocka_unit_test(keeps_the_whole_text_of_long_errors),
         cmocka_unit_test(explains_what_each_node_yielded_and_read),
         cmocka_unit_test(counts_a_subquery_by_its_windows),
+        cmocka_unit_test(counts_values_over_a_range_with_times_of_their_own),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
