@@ -6,46 +6,11 @@
 #include "base/mem.h"
 #include "store/metrics/histcode.h"
 
-/* --- sets of rows */
-
-static uint64_t key_of(const struct head *h, uint32_t row) {
-    return h->series.p[row].key_hash;
-}
-static uint64_t labels_of(const struct head *h, uint32_t row) {
-    struct row_ids ids = h->index.rows.p[row];
-    return index_hash(&h->index, ids.target, ids.shape);
-}
-
-static void idset_insert(struct idset *s, uint64_t hash, uint32_t row) {
-    uint32_t at = (uint32_t)hash & (s->cap - 1);
-    while (s->slots[at] != 0) at = (at + 1) & (s->cap - 1);
-    s->slots[at] = row + 1;
-    s->n++;
-}
-
-static void idset_put(struct idset *s, const struct head *h, uint64_t (*hash_of)(const struct head *, uint32_t), uint32_t row) {
-    if ((uint64_t)(s->n + 1) * 3 > (uint64_t)s->cap * 2) {
-        struct idset bigger = {.cap = s->cap ? s->cap * 2 : 64};
-        bigger.slots = mem_zalloc(bigger.cap * sizeof *bigger.slots);
-        for (uint32_t i = 0; i < s->cap; i++)
-            if (s->slots[i]) idset_insert(&bigger, hash_of(h, s->slots[i] - 1), s->slots[i] - 1);
-        free(s->slots);
-        *s = bigger;
-    }
-    idset_insert(s, hash_of(h, row), row);
-}
-
-/* Walks the rows that may have this hash: start with *at = (uint32_t)hash. ID_NONE: no more. */
-static uint32_t idset_next(const struct idset *s, uint32_t *at) {
-    if (s->cap == 0) return ID_NONE;
-    uint32_t slot = s->slots[*at & (s->cap - 1)];
-    ++*at;
-    return slot ? slot - 1 : ID_NONE;
-}
+/* --- finding series */
 
 uint32_t head_find_key(const struct head *h, uint64_t key_hash) {
     uint32_t at = (uint32_t)key_hash;
-    for (uint32_t row; (row = idset_next(&h->by_key, &at)) != ID_NONE;)
+    for (uint32_t row; (row = idmap_next(&h->by_key, key_hash, &at)) != ID_NONE;)
         if (h->series.p[row].key_hash == key_hash) return row;
     size_t more = map_first(&h->more_keys, key_hash);
     return more == MAP_END ? ID_NONE : (uint32_t)h->more_keys.slots[more].value - 1;
@@ -56,7 +21,7 @@ void head_put_key(struct head *h, uint64_t key_hash, uint32_t row) {
     if (!s->keyed) {
         s->keyed = 1;
         s->key_hash = key_hash;
-        idset_put(&h->by_key, h, key_of, row);
+        idmap_put(&h->by_key, key_hash, row);
         return;
     }
     s->shared = 1;
@@ -86,8 +51,8 @@ static bool spells(const struct index *x, struct row_ids ids, struct labels merg
 uint32_t head_find_labels(const struct head *h, struct labels merged) {
     uint64_t hash = index_hash_labels(merged);
     uint32_t at = (uint32_t)hash;
-    for (uint32_t row; (row = idset_next(&h->by_labels, &at)) != ID_NONE;)
-        if (labels_of(h, row) == hash && spells(&h->index, h->index.rows.p[row], merged)) return row;
+    for (uint32_t row; (row = idmap_next(&h->by_labels, hash, &at)) != ID_NONE;)
+        if (spells(&h->index, h->index.rows.p[row], merged)) return row;
     return ID_NONE;
 }
 
@@ -105,20 +70,47 @@ void head_done(struct head *h) {
     vec_done(&h->series);
     vec_done(&h->clocks);
     vec_done(&h->owns);
-    free(h->by_key.slots);
-    free(h->by_labels.slots);
+    idmap_done(&h->by_key);
+    idmap_done(&h->by_labels);
     map_done(&h->more_keys);
     index_done(&h->index);
 }
 
-uint32_t head_new_series(struct head *h, struct labels target, struct labels shape) {
-    uint32_t t = index_put_target(&h->index, target);
-    while (h->clocks.n <= t) vec_add(&h->clocks);
-    uint32_t row = index_add_row(&h->index, t, index_put_shape(&h->index, shape));
+static uint32_t add_row(struct head *h, uint32_t target, uint32_t shape) {
+    while (h->clocks.n <= target) vec_add(&h->clocks);
+    uint32_t row = index_add_row(&h->index, target, shape);
     assert(row == h->series.n);
     vec_push(&h->series, ((struct series){.last_ms = NO_TIME, .follows = ID_NONE, .absolute = 1}));
-    idset_put(&h->by_labels, h, labels_of, row);
+    idmap_put(&h->by_labels, index_hash(&h->index, target, shape), row);
     return row;
+}
+
+uint32_t head_new_series(struct head *h, struct labels target, struct labels shape) {
+    uint32_t t = index_put_target(&h->index, target);
+    return add_row(h, t, index_put_shape(&h->index, shape));
+}
+
+static bool disjoint(const struct entry *a, const struct entry *b) {
+    for (uint32_t i = 0; i < a->n; i++)
+        for (uint32_t k = 0; k < b->n; k++)
+            if (a->l[i].name == b->l[k].name) return false;
+    return true;
+}
+
+bool head_put_row(struct head *h, uint32_t target, uint32_t shape, uint32_t *row) {
+    const struct index *x = &h->index;
+    if (!disjoint(index_target(x, target), index_shape(x, shape))) return false;
+    uint64_t hash = index_hash(x, target, shape);
+    uint32_t at = (uint32_t)hash;
+    AUTO(arena_free) struct arena *a = NULL; /* made when there is a candidate: next to never */
+    while ((*row = idmap_next(&h->by_labels, hash, &at)) != ID_NONE) {
+        struct row_ids ids = x->rows.p[*row];
+        if (ids.target == target && ids.shape == shape) return true;
+        if (!a) a = arena_new(1024);
+        if (spells(x, ids, index_labels(x, target, shape, a))) return true; /* split in another way */
+    }
+    *row = add_row(h, target, shape);
+    return true;
 }
 
 /* --- samples */
@@ -373,7 +365,7 @@ static uint32_t move_series(struct head *to, struct head *from, uint32_t row, st
         s->own = (uint32_t)to->owns.n & 0xfffffff;
         *vec_add(&to->owns) = own;
     }
-    if (s->keyed) idset_put(&to->by_key, to, key_of, new);
+    if (s->keyed) idmap_put(&to->by_key, s->key_hash, new);
     return new;
 }
 

@@ -9,6 +9,7 @@
  * pool turns the frozen rows into a part. Until that part is published the frozen rows are read beside the new ones. */
 #pragma once
 #include "base/arena.h"
+#include "base/map.h"
 #include "store/metrics/cells.h"
 #include "store/metrics/index.h"
 
@@ -38,12 +39,6 @@ enum { FORGET_MIN = 1000 };
 /* Timestamps beyond are refused, so that differences never overflow: 285,000 years. */
 #define TIME_MAX_MS (INT64_C(1) << 53)
 
-/* A set of row numbers keyed by something the rows themselves hold: 4 bytes a slot. */
-struct idset {
-    uint32_t *slots; /* row + 1 */
-    uint32_t n, cap;
-};
-
 struct frozen_row {
     uint8_t *p;
     uint32_t n_bytes, n;
@@ -62,8 +57,9 @@ struct head {
     VEC(struct series) series;
     VEC(struct clock) clocks; /* by target */
     VEC(struct own) owns;     /* [0] unused */
-    struct idset by_key, by_labels;
-    struct map more_keys; /* key hash -> row + 1: further keys of known series */
+    struct idmap by_labels;   /* index_hash -> row */
+    struct idmap by_key;      /* series.key_hash -> row */
+    struct map more_keys;     /* further keys of known series: key hash -> row + 1 */
     uint64_t samples, bytes;
     int64_t min_ms, max_ms; /* of the samples in it; min > max: none */
     int64_t newest_ms;      /* of all ever added; NO_TIME: none */
@@ -78,6 +74,8 @@ void head_put_key(struct head *h, uint64_t key_hash, uint32_t row);    /* the fi
 uint32_t head_find_labels(const struct head *h, struct labels merged); /* ID_NONE */
 /* A new row. target, shape: labels not in the head together yet. */
 uint32_t head_new_series(struct head *h, struct labels target, struct labels shape);
+/* The same by numbers of the index: finds the row or makes it. false: a name is on both sides. */
+bool head_put_row(struct head *h, uint32_t target, uint32_t shape, uint32_t *row);
 int64_t head_start_ms(const struct head *h, uint32_t row); /* start timestamp of the newest cell */
 
 enum add_result {

@@ -5,15 +5,29 @@
 /* --- strings */
 
 static uint32_t find_string(const struct strtab *t, str s, uint64_t hash) {
-    for (size_t at = map_first(&t->by_hash, hash); at != MAP_END; at = map_next(&t->by_hash, at, hash)) {
-        uint32_t id = (uint32_t)t->by_hash.slots[at].value - 1;
+    uint32_t at = (uint32_t)hash;
+    for (uint32_t id; (id = idmap_next(&t->by_hash, hash, &at)) != ID_NONE;)
         if (str_eq(t->s.p[id], s)) return id;
-    }
     return ID_NONE;
 }
 
 uint32_t strtab_find(const struct strtab *t, str s) {
     return s.n == 0 ? 0 : find_string(t, s, hash_str(s));
+}
+
+/* Strings lie without gaps: the arena's alignment would cost as much as many a string. */
+static str keep_bytes(struct strtab *t, str s) {
+    enum { PIECE_BYTES = 4096 };
+    if (s.n > t->free_n) {
+        if (s.n >= PIECE_BYTES / 4) return arena_str(t->bytes->arena, s);
+        t->free = arena_alloc(t->bytes->arena, PIECE_BYTES);
+        t->free_n = PIECE_BYTES;
+    }
+    char *copy = t->free;
+    memcpy(copy, s.p, s.n);
+    t->free += s.n;
+    t->free_n -= s.n;
+    return str_n(copy, s.n);
 }
 
 uint32_t strtab_put(struct strtab *t, str s) {
@@ -23,10 +37,9 @@ uint32_t strtab_put(struct strtab *t, str s) {
     if (id != ID_NONE) return id;
     assert(t->s.n < ID_NONE);
     id = (uint32_t)t->s.n;
-    char *copy = arena_alloc(t->bytes->arena, s.n);
-    memcpy(copy, s.p, s.n);
-    vec_push(&t->s, str_n(copy, s.n));
-    map_put(&t->by_hash, hash, id + 1);
+    vec_push(&t->s, keep_bytes(t, s));
+    vec_push(&t->hashes, hash);
+    idmap_put(&t->by_hash, hash, id);
     return id;
 }
 
@@ -45,19 +58,23 @@ void index_init(struct index *x, bool with_postings) {
     x->strings.bytes = mem_zalloc(sizeof *x->strings.bytes);
     *x->strings.bytes = (struct string_bytes){arena_new(16 << 10), 1};
     vec_push(&x->strings.s, STR(""));
+    vec_push(&x->strings.hashes, hash_str(STR("")));
     side_init(&x->targets);
     side_init(&x->shapes);
 }
 
+static void ids_done(struct ids *x) {
+    if (x->n > 2) free(x->u.many);
+}
+
 static void side_done(struct side *s) {
-    for (size_t i = 0; i < s->e.n; i++)
-        if (s->e.p[i].row_n > 2) free(s->e.p[i].rows.many);
-    for (size_t i = 0; i < s->postings.n; i++) vec_done(&s->postings.p[i].ids);
+    for (size_t i = 0; i < s->e.n; i++) ids_done(&s->e.p[i].rows);
+    for (size_t i = 0; i < s->postings.n; i++) ids_done(&s->postings.p[i].ids);
     vec_done(&s->e);
     vec_done(&s->postings);
     vec_done(&s->name_n);
-    map_done(&s->by_hash);
-    map_done(&s->by_label);
+    idmap_done(&s->by_hash);
+    idmap_done(&s->by_label);
     arena_free(s->bytes);
 }
 
@@ -67,48 +84,62 @@ void index_done(struct index *x) {
     vec_done(&x->rows);
     vec_done(&x->scratch);
     vec_done(&x->strings.s);
-    map_done(&x->strings.by_hash);
+    vec_done(&x->strings.hashes);
+    idmap_done(&x->strings.by_hash);
     string_bytes_unref(x->strings.bytes);
     *x = (struct index){0};
 }
 
 /* --- entries */
 
-static uint64_t label_hash(str name, str value) {
-    return hash_mix(hash_str(name), hash_str(value));
-}
-
 uint64_t index_hash_labels(struct labels ls) {
     uint64_t h = 0;
-    for (size_t i = 0; i < ls.n; i++) h += label_hash(ls.l[i].name, ls.l[i].value);
+    for (size_t i = 0; i < ls.n; i++) h += hash_mix(hash_str(ls.l[i].name), hash_str(ls.l[i].value));
     return h;
 }
 
-static uint64_t posting_key(struct label_id l) {
-    return hash_mix((uint64_t)l.name << 32 | l.value, 0x706f7374696e6773);
+static void ids_add(struct ids *x, uint32_t id) {
+    uint32_t n = x->n;
+    if (n < 2) {
+        x->u.few[n] = id;
+    } else {
+        if (n == 2) {
+            uint32_t *many = mem_alloc(4 * sizeof *many);
+            memcpy(many, x->u.few, sizeof x->u.few);
+            x->u.many = many;
+        } else if ((n & (n - 1)) == 0) {
+            x->u.many = mem_realloc(x->u.many, 2 * (size_t)n * sizeof(uint32_t));
+        }
+        x->u.many[n] = id;
+    }
+    x->n = n + 1;
 }
 
-static size_t find_posting(const struct side *s, struct label_id l) {
+/* Values that came one after the other share a cache line of slots: new series bring values no other has. */
+static uint64_t posting_key(struct label_id l) {
+    return hash_mix((uint64_t)l.name << 32 | l.value >> 3, 0x706f7374696e6773) << 3 | (l.value & 7);
+}
+
+static uint32_t find_posting(const struct side *s, struct label_id l) {
     uint64_t key = posting_key(l);
-    for (size_t at = map_first(&s->by_label, key); at != MAP_END; at = map_next(&s->by_label, at, key)) {
-        size_t i = s->by_label.slots[at].value - 1;
-        if (s->postings.p[i].label.name == l.name && s->postings.p[i].label.value == l.value) return i;
-    }
-    return SIZE_MAX;
+    uint32_t at = (uint32_t)key;
+    for (uint32_t id; (id = idmap_next(&s->by_label, key, &at)) != ID_NONE;)
+        if (s->postings.p[id].label.name == l.name && s->postings.p[id].label.value == l.value) return id;
+    return ID_NONE;
 }
 const struct posting *side_posting(const struct side *s, struct label_id l) {
-    size_t i = find_posting(s, l);
-    return i == SIZE_MAX ? NULL : &s->postings.p[i];
+    uint32_t i = find_posting(s, l);
+    return i == ID_NONE ? NULL : &s->postings.p[i];
 }
 
 static void post(struct side *s, struct label_id l, uint32_t id) {
-    size_t i = find_posting(s, l);
-    if (i == SIZE_MAX) {
-        i = s->postings.n;
+    uint32_t i = find_posting(s, l);
+    if (i == ID_NONE) {
+        i = (uint32_t)s->postings.n;
         vec_add(&s->postings)->label = l;
-        map_put(&s->by_label, posting_key(l), i + 1);
+        idmap_put(&s->by_label, posting_key(l), i);
     }
-    vec_push(&s->postings.p[i].ids, id);
+    ids_add(&s->postings.p[i].ids, id);
 }
 
 static void count_name(struct side *s, uint32_t name) {
@@ -117,10 +148,11 @@ static void count_name(struct side *s, uint32_t name) {
 }
 
 uint32_t index_put_ids(struct index *x, struct side *s, const struct label_id *l, size_t n) {
+    const uint64_t *hashes = x->strings.hashes.p;
     uint64_t hash = 0;
-    for (size_t i = 0; i < n; i++) hash += label_hash(x->strings.s.p[l[i].name], x->strings.s.p[l[i].value]);
-    for (size_t at = map_first(&s->by_hash, hash); at != MAP_END; at = map_next(&s->by_hash, at, hash)) {
-        uint32_t id = (uint32_t)s->by_hash.slots[at].value - 1;
+    for (size_t i = 0; i < n; i++) hash += hash_mix(hashes[l[i].name], hashes[l[i].value]);
+    uint32_t at = (uint32_t)hash;
+    for (uint32_t id; (id = idmap_next(&s->by_hash, hash, &at)) != ID_NONE;) {
         const struct entry *e = &s->e.p[id];
         if (e->n == n && (n == 0 || memcmp(e->l, l, n * sizeof *l) == 0)) return id;
     }
@@ -130,7 +162,7 @@ uint32_t index_put_ids(struct index *x, struct side *s, const struct label_id *l
     e->n = (uint32_t)n;
     e->l = arena_new_n(s->bytes, struct label_id, n);
     if (n) memcpy(e->l, l, n * sizeof *l);
-    map_put(&s->by_hash, hash, id + 1);
+    idmap_put(&s->by_hash, hash, id);
     for (size_t i = 0; i < n; i++) {
         count_name(s, l[i].name);
         if (x->with_postings) post(s, l[i], id);
@@ -153,32 +185,11 @@ uint32_t index_put_shape(struct index *x, struct labels ls) {
     return put_labels(x, &x->shapes, ls);
 }
 
-const uint32_t *entry_rows(const struct entry *e) {
-    return e->row_n <= 2 ? e->rows.few : e->rows.many;
-}
-
-static void add_row(struct entry *e, uint32_t row) {
-    uint32_t n = e->row_n;
-    if (n < 2) {
-        e->rows.few[n] = row;
-    } else {
-        if (n == 2) {
-            uint32_t *many = mem_alloc(4 * sizeof *many);
-            memcpy(many, e->rows.few, sizeof e->rows.few);
-            e->rows.many = many;
-        } else if ((n & (n - 1)) == 0) {
-            e->rows.many = mem_realloc(e->rows.many, 2 * (size_t)n * sizeof(uint32_t));
-        }
-        e->rows.many[n] = row;
-    }
-    e->row_n = n + 1;
-}
-
 uint32_t index_add_row(struct index *x, uint32_t target, uint32_t shape) {
     uint32_t row = (uint32_t)x->rows.n;
     vec_push(&x->rows, ((struct row_ids){target, shape}));
-    add_row(&x->targets.e.p[target], row);
-    add_row(&x->shapes.e.p[shape], row);
+    ids_add(&x->targets.e.p[target].rows, row);
+    ids_add(&x->shapes.e.p[shape].rows, row);
     return row;
 }
 
@@ -204,17 +215,20 @@ struct labels index_labels(const struct index *x, uint32_t target, uint32_t shap
     return (struct labels){out, n};
 }
 
+static size_t ids_bytes(const struct ids *x) {
+    return x->n > 2 ? x->n * sizeof(uint32_t) : 0;
+}
+
 size_t index_bytes(const struct index *x) {
-    size_t n = x->rows.cap * sizeof *x->rows.p + arena_used_bytes(x->strings.bytes->arena) + x->strings.s.cap * sizeof(str) +
-               x->strings.by_hash.cap * sizeof(struct map_slot);
+    size_t n = x->rows.cap * sizeof *x->rows.p + arena_used_bytes(x->strings.bytes->arena) + x->strings.s.cap * (sizeof(str) + sizeof(uint64_t)) +
+               idmap_bytes(&x->strings.by_hash);
     const struct side *sides[] = {&x->targets, &x->shapes};
     for (size_t i = 0; i < ARRAY_N(sides); i++) {
         const struct side *s = sides[i];
         n += arena_used_bytes(s->bytes) + s->e.cap * sizeof *s->e.p + s->postings.cap * sizeof *s->postings.p;
-        n += (s->by_hash.cap + s->by_label.cap) * sizeof(struct map_slot);
-        for (size_t k = 0; k < s->postings.n; k++) n += s->postings.p[k].ids.cap * sizeof(uint32_t);
-        for (size_t k = 0; k < s->e.n; k++)
-            if (s->e.p[k].row_n > 2) n += s->e.p[k].row_n * sizeof(uint32_t);
+        n += idmap_bytes(&s->by_hash) + idmap_bytes(&s->by_label);
+        for (size_t k = 0; k < s->postings.n; k++) n += ids_bytes(&s->postings.p[k].ids);
+        for (size_t k = 0; k < s->e.n; k++) n += ids_bytes(&s->e.p[k].rows);
     }
     return n;
 }

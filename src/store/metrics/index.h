@@ -8,11 +8,11 @@
 #pragma once
 #include "base/arena.h"
 #include "base/err.h"
-#include "base/map.h"
 #include "base/vec.h"
 #include "model/labels.h"
+#include "store/metrics/idmap.h"
 
-enum { MATCHERS_MAX = 63, ID_NONE = UINT32_MAX };
+enum { MATCHERS_MAX = 63 };
 
 struct string_bytes { /* where strings lie; selections of the head hold a reference: loop thread */
     struct arena *arena;
@@ -20,35 +20,45 @@ struct string_bytes { /* where strings lie; selections of the head hold a refere
 };
 struct strtab { /* strings by number; 0 is "" */
     struct string_bytes *bytes;
+    char *free; /* what is left of the newest piece of bytes */
+    size_t free_n;
     VEC(str) s;
-    struct map by_hash;
+    VEC(uint64_t) hashes; /* hash_str of each */
+    struct idmap by_hash;
 };
 struct label_id {
     uint32_t name, value; /* strtab numbers */
 };
+/* A list of ascending numbers: up to two in place, else allocated to the next power of two. Most lists are short. */
+struct ids {
+    uint32_t n;
+    union {
+        uint32_t few[2];
+        uint32_t *many;
+    } u;
+} __attribute__((packed, aligned(4)));
+static inline const uint32_t *ids_p(const struct ids *x) {
+    return x->n <= 2 ? x->u.few : x->u.many;
+}
 /* A target or a shape. The hash is the sum of its labels' hashes, so that target + shape = the series, however the labels were split. */
 struct entry {
     uint64_t hash;
     struct label_id *l; /* sorted by name */
     uint32_t n;
-    uint32_t row_n;
-    union { /* row_n <= 2: in place, else allocated to the next power of two */
-        uint32_t few[2];
-        uint32_t *many;
-    } rows;
     uint32_t epoch; /* the head's: the log epoch it is defined in */
+    struct ids rows;
 };
-struct posting { /* the entries of one side that carry a label; ids ascend */
+struct posting { /* the entries of one side that carry a label */
     struct label_id label;
-    VEC(uint32_t) ids;
+    struct ids ids;
 };
 struct side {
     struct arena *bytes;
     VEC(struct entry) e;
-    struct map by_hash;
+    struct idmap by_hash;
     VEC(struct posting) postings;
-    struct map by_label;  /* label -> posting + 1 */
-    VEC(uint32_t) name_n; /* entries that have the name, by strtab number (may be shorter than strtab) */
+    struct idmap by_label; /* label -> posting */
+    VEC(uint32_t) name_n;  /* entries that have the name, by strtab number (may be shorter than strtab) */
 };
 struct row_ids {
     uint32_t target, shape;
@@ -77,7 +87,6 @@ uint32_t index_put_target(struct index *x, struct labels ls);
 uint32_t index_put_shape(struct index *x, struct labels ls);
 uint32_t index_put_ids(struct index *x, struct side *side, const struct label_id *l, size_t n); /* the same by strtab numbers */
 uint32_t index_add_row(struct index *x, uint32_t target, uint32_t shape);                       /* the number of the new row */
-const uint32_t *entry_rows(const struct entry *e);
 static inline const struct entry *index_target(const struct index *x, uint32_t id) {
     return &x->targets.e.p[id];
 }

@@ -7,6 +7,13 @@
 void journal_done(struct journal *j) {
     buf_done(&j->out);
     buf_done(&j->packed);
+    vec_done(&j->strings);
+}
+
+void journal_new_epoch(struct journal *j, uint64_t epoch) {
+    j->epoch = epoch;
+    j->epoch_no++;
+    if (j->strings.n) memset(j->strings.p, 0, j->strings.n * sizeof *j->strings.p);
 }
 
 void journal_begin(struct journal *j, uint32_t source, uint64_t seq) {
@@ -36,20 +43,30 @@ static void op(struct journal *j, unsigned code) {
     j->empty = false;
 }
 
-static void put_labels(struct buf *b, const struct index *x, const struct entry *e) {
-    put_varint(b, e->n);
-    for (uint32_t i = 0; i < e->n; i++) {
-        put_slice(b, x->strings.s.p[e->l[i].name]);
-        put_slice(b, x->strings.s.p[e->l[i].value]);
-    }
+static void define_string(struct journal *j, const struct index *x, uint32_t id) {
+    while (j->strings.n <= id / 64) vec_push(&j->strings, 0);
+    uint64_t *bits = &j->strings.p[id / 64];
+    if (id == 0 || *bits >> id % 64 & 1) return;
+    *bits |= UINT64_C(1) << id % 64;
+    op(j, JOURNAL_STRING);
+    put_varint(&j->out, id);
+    put_slice(&j->out, x->strings.s.p[id]);
 }
 
 static void define_entry(struct journal *j, const struct index *x, struct entry *e, uint32_t id, enum journal_op code) {
     if (e->epoch == j->epoch_no) return;
     e->epoch = j->epoch_no;
+    for (uint32_t i = 0; i < e->n; i++) {
+        define_string(j, x, e->l[i].name);
+        define_string(j, x, e->l[i].value);
+    }
     op(j, code);
     put_varint(&j->out, id);
-    put_labels(&j->out, x, e);
+    put_varint(&j->out, e->n);
+    for (uint32_t i = 0; i < e->n; i++) {
+        put_varint(&j->out, e->l[i].name);
+        put_varint(&j->out, e->l[i].value);
+    }
 }
 
 static void go_to_row(struct journal *j, struct head *h, uint32_t row) {
@@ -62,8 +79,8 @@ static void go_to_row(struct journal *j, struct head *h, uint32_t row) {
     if (s->defined) return;
     s->defined = 1;
     struct row_ids ids = h->index.rows.p[row];
-    define_entry(j, &h->index, &h->index.targets.e.p[ids.target], ids.target, JOURNAL_TARGET);
-    define_entry(j, &h->index, &h->index.shapes.e.p[ids.shape], ids.shape, JOURNAL_SHAPE);
+    define_entry(j, &h->index, &h->index.targets.e.p[ids.target], ids.target, JOURNAL_TARGET_IDS);
+    define_entry(j, &h->index, &h->index.shapes.e.p[ids.shape], ids.shape, JOURNAL_SHAPE_IDS);
     op(j, JOURNAL_SERIES);
     put_varint(&j->out, ids.target);
     put_varint(&j->out, ids.shape);

@@ -7,16 +7,17 @@
  *   byte 1; varint epoch; varint source; varint seq; then operations until the end, about `row` and `time`, both starting at 0:
  *   00..7f, c1..c4  a cell of `row` at `time`; row + 1          80..bf  1..64 rows as before; row + n
  *   c5 zigzag(ms)   start timestamp of the next cell            c6 zigzag(d)  row += d
- *   c7 zigzag(ms)   time += ms                                  c8 id labels  a target     c9 id labels  a shape (id: varint)
+ *   c7 zigzag(ms)   time += ms                                  c8 id labels  a target     c9 id labels  a shape (id: varint; no longer written)
  *   ca target shape series `row` (varints)                      cb zigzag(start ms) 8 bytes    a late sample of `row`; row + 1
  *   cc zigzag(start ms) slice  a late histogram; row + 1        cd row zigzag(ms) 8 bytes labels   an exemplar
- *   ce slice byte slice slice  metadata: family, type, help, unit
+ *   ce slice byte slice slice  metadata: family, type, help, unit      cf id slice  a string
+ *   d0 id set      a target      d1 id set      a shape      set: varint n, then n times the strings' ids of name and value (0: "")
  *   labels: varint n, then n times name slice, value slice
  *
- * Numbers of rows, targets and shapes hold within an epoch: from one freeze of the head (or start of the process) to the next. All that an epoch
- * needs is defined in it, so that the log can be cut where one begins. Differences and runs refer to the row's cell before; records of one source
- * count up in seq, and when one is missing (damage), its rows are not trusted again until a cell that says its whole value: never a wrong value.
- * Such a whole cell comes at the latest every JOURNAL_WHOLE_EVERY cells. */
+ * Numbers of rows, targets, shapes and strings hold within an epoch: from one freeze of the head (or start of the process) to the next. All that an
+ * epoch needs is defined in it, so that the log can be cut where one begins. Differences and runs refer to the row's cell before; records of one
+ * source count up in seq, and when one is missing (damage), its rows are not trusted again until a cell that says its whole value: never a wrong
+ * value. Such a whole cell comes at the latest every JOURNAL_WHOLE_EVERY cells. */
 #pragma once
 #include "store/metrics/head.h"
 
@@ -31,7 +32,10 @@ enum journal_op {
     JOURNAL_LATE = 0xcb,
     JOURNAL_LATE_HISTOGRAM = 0xcc,
     JOURNAL_EXEMPLAR = 0xcd,
-    JOURNAL_META = 0xce
+    JOURNAL_META = 0xce,
+    JOURNAL_STRING = 0xcf,
+    JOURNAL_TARGET_IDS = 0xd0,
+    JOURNAL_SHAPE_IDS = 0xd1
 };
 
 /* A record being written. */
@@ -42,8 +46,10 @@ struct journal {
     uint32_t row;
     int64_t t_ms;
     bool run, empty;
+    VEC(uint64_t) strings; /* a bit per string: defined in this epoch */
 };
 void journal_done(struct journal *j);
+void journal_new_epoch(struct journal *j, uint64_t epoch); /* the caller clears series.defined */
 void journal_begin(struct journal *j, uint32_t source, uint64_t seq);
 /* The record; borrowed until the next begin. */
 str journal_end(struct journal *j);

@@ -72,7 +72,7 @@ static struct candidates choose(const struct index *x, const struct side *side, 
         if (!x->with_postings) continue;
         const struct posting *p = side_posting(side, (struct label_id){t[i].name, t[i].value});
         if (!p) return (struct candidates){0};
-        if (best.all || p->ids.n < best.n) best = (struct candidates){false, p->ids.n, p->ids.p};
+        if (best.all || p->ids.n < best.n) best = (struct candidates){false, p->ids.n, ids_p(&p->ids)};
     }
     return best;
 }
@@ -94,7 +94,7 @@ static bool filter(const struct index *x, const struct side *side, const struct 
             else if (!t[i].accepts_empty && !side_has_name(other, t[i].name))
                 break;
         }
-        if (i == n && entry->row_n > 0) avec_push(a, out, s);
+        if (i == n && entry->rows.n > 0) avec_push(a, out, s);
     }
     return true;
 }
@@ -107,8 +107,8 @@ static void join(const struct index *x, const struct survivors *walk, bool walk_
     for (size_t i = 0; i < other->n; i++) passed[other->p[i].id] = other->p[i].passed | UINT64_C(1) << MATCHERS_MAX;
     for (size_t i = 0; i < walk->n; i++) {
         const struct entry *entry = walk_targets ? index_target(x, walk->p[i].id) : index_shape(x, walk->p[i].id);
-        const uint32_t *rows = entry_rows(entry);
-        for (uint32_t k = 0; k < entry->row_n; k++) {
+        const uint32_t *rows = ids_p(&entry->rows);
+        for (uint32_t k = 0; k < entry->rows.n; k++) {
             struct row_ids ids = x->rows.p[rows[k]];
             uint64_t mask = passed[walk_targets ? ids.shape : ids.target];
             if (mask == 0 || ((mask | walk->p[i].passed) & must) != must) continue;
@@ -119,7 +119,7 @@ static void join(const struct index *x, const struct survivors *walk, bool walk_
 
 static uint64_t rows_of(const struct side *side, const struct survivors *s) {
     uint64_t n = 0;
-    for (size_t i = 0; i < s->n; i++) n += side->e.p[s->p[i].id].row_n;
+    for (size_t i = 0; i < s->n; i++) n += side->e.p[s->p[i].id].rows.n;
     return n;
 }
 

@@ -126,7 +126,7 @@ void tsdb_cardinality(struct tsdb *db, size_t limit, struct arena *a, struct nam
         for (size_t k = 0; k < sides[i]->postings.n; k++) {
             const struct posting *p = &sides[i]->postings.p[k];
             uint64_t rows = 0;
-            for (size_t j = 0; j < p->ids.n; j++) rows += sides[i]->e.p[p->ids.p[j]].row_n;
+            for (size_t j = 0; j < p->ids.n; j++) rows += sides[i]->e.p[ids_p(&p->ids)[j]].rows.n;
             str value = strings[p->label.value];
             pairs[n++] = (struct name_count){arena_printf(a, "%" STR_F "=%" STR_F, STR_A(strings[p->label.name]), STR_A(value)), rows};
             if (p->label.name == metric_name) metrics[metric_n++] = (struct name_count){arena_str(a, value), rows};

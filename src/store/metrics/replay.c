@@ -1,6 +1,5 @@
 #include <stdlib.h>
 
-#include "base/map.h"
 #include "codec/compress.h"
 #include "codec/varint.h"
 #include "store/metrics/decimal.h"
@@ -9,7 +8,6 @@
 
 /* A row of the log's epoch: where it is in the head now, and the cell before. */
 struct log_row {
-    uint64_t id;
     uint32_t row;
     uint32_t trusted; /* the source's generation it was last known in; 0: never */
     struct cell_state last;
@@ -20,18 +18,20 @@ struct log_source {
     uint64_t next_seq;
     uint32_t generation; /* goes up with each missing record */
 };
+/* The log's numbers of one noun -> ours + 1; 0: not defined. */
+struct numbers {
+    VEC(uint32_t) ours;
+};
+enum log_noun { LOG_ROW, LOG_STRING, LOG_TARGET, LOG_SHAPE, LOG_SOURCE, LOG_NOUN_N };
+enum { JOURNAL_LABELS_MAX = 1 << 16, JOURNAL_NUMBER_MAX = 1 << 26 };
 struct journal_reader {
     uint64_t epoch;
-    struct arena *labels;     /* of the epoch */
-    VEC(struct log_row) rows; /* in the order they were defined; usually that of their numbers too */
-    size_t hint;              /* the row used last */
-    VEC(struct labels) sets;  /* targets and shapes */
+    struct numbers by_id[LOG_NOUN_N]; /* of the epoch: rows and sources are positions here, the others are the head's */
+    VEC(struct log_row) rows;
     VEC(struct log_source) sources;
-    struct map by_id[4]; /* enum log_noun: number in the log -> position + 1 */
+    VEC(struct label_id) labels; /* scratch */
     struct buf codes, unpacked;
 };
-enum log_noun { LOG_ROW, LOG_TARGET, LOG_SHAPE, LOG_SOURCE };
-enum { JOURNAL_LABELS_MAX = 1 << 16 };
 
 /* One record being replayed. */
 struct record {
@@ -47,17 +47,14 @@ struct record {
 };
 
 struct journal_reader *journal_reader_new(void) {
-    struct journal_reader *r = mem_zalloc(sizeof *r);
-    r->labels = arena_new(4096);
-    return r;
+    return mem_zalloc(sizeof(struct journal_reader));
 }
 void journal_reader_free(struct journal_reader *r) {
     if (!r) return;
-    arena_free(r->labels);
+    for (size_t i = 0; i < LOG_NOUN_N; i++) vec_done(&r->by_id[i].ours);
     vec_done(&r->rows);
-    vec_done(&r->sets);
-    for (size_t i = 0; i < ARRAY_N(r->by_id); i++) map_done(&r->by_id[i]);
     vec_done(&r->sources);
+    vec_done(&r->labels);
     buf_done(&r->codes);
     buf_done(&r->unpacked);
     free(r);
@@ -65,88 +62,81 @@ void journal_reader_free(struct journal_reader *r) {
 
 static void new_epoch(struct journal_reader *r, uint64_t epoch) {
     r->epoch = epoch;
-    arena_reset(r->labels);
-    r->rows.n = r->sets.n = r->sources.n = 0;
-    for (size_t i = 0; i < ARRAY_N(r->by_id); i++) map_done(&r->by_id[i]);
+    r->rows.n = r->sources.n = 0;
+    for (size_t i = 0; i < LOG_NOUN_N; i++) r->by_id[i].ours.n = 0;
     buf_clear(&r->codes);
 }
 
-/* The position kept for a number of the log; SIZE_MAX: none. Numbers may come twice: the map's hash is one to one, so no key is compared. */
-static uint64_t id_hash(uint64_t id) {
-    return id * UINT64_C(0x9e3779b97f4a7c15);
+/* ID_NONE: not defined. */
+static uint32_t ours(const struct journal_reader *r, enum log_noun noun, uint64_t id) {
+    return id < r->by_id[noun].ours.n ? r->by_id[noun].ours.p[id] - 1 : ID_NONE;
 }
-static size_t position(const struct journal_reader *r, enum log_noun noun, uint64_t id) {
-    size_t at = map_first(&r->by_id[noun], id_hash(id));
-    return at == MAP_END ? SIZE_MAX : (size_t)r->by_id[noun].slots[at].value - 1;
-}
-static void keep_position(struct journal_reader *r, enum log_noun noun, uint64_t id, size_t at) {
-    size_t slot = map_first(&r->by_id[noun], id_hash(id));
-    if (slot != MAP_END)
-        r->by_id[noun].slots[slot].value = at + 1;
-    else
-        map_put(&r->by_id[noun], id_hash(id), at + 1);
-}
-
-static bool get_labels(struct reader *in, struct arena *a, struct labels *out) {
-    uint64_t n = get_varint(in);
-    if (n > JOURNAL_LABELS_MAX || n * 2 > (size_t)(in->end - in->at)) {
-        in->bad = true;
-        return false;
+static void keep(struct record *c, enum log_noun noun, uint64_t id, uint32_t number) {
+    struct numbers *x = &c->r->by_id[noun];
+    if (id >= JOURNAL_NUMBER_MAX) {
+        c->in.bad = true;
+        return;
     }
-    struct label *l = arena_new_n(a, struct label, n);
-    for (size_t i = 0; i < n; i++) {
-        l[i].name = arena_str(a, get_slice(in));
-        l[i].value = arena_str(a, get_slice(in));
-    }
-    *out = (struct labels){l, n};
-    return !in->bad;
+    while (x->ours.n <= id) vec_push(&x->ours, 0);
+    x->ours.p[id] = number + 1;
 }
 
 /* --- definitions */
 
-static void define_labels(struct record *c, enum log_noun noun) {
+static void define_string(struct record *c) {
     uint64_t id = get_varint(&c->in);
-    struct labels ls;
-    if (!get_labels(&c->in, c->r->labels, &ls)) return;
-    keep_position(c->r, noun, id, c->r->sets.n);
-    vec_push(&c->r->sets, ls);
+    str s = get_slice(&c->in);
+    if (!c->in.bad) keep(c, LOG_STRING, id, strtab_put(&c->h->index.strings, s));
 }
 
-static struct log_row *log_row(struct record *c, uint64_t id) {
+static str name_of(const struct record *c, struct label_id l) {
+    return c->h->index.strings.s.p[l.name];
+}
+
+static uint32_t get_string(struct record *c, bool spelled) {
+    if (spelled) return strtab_put(&c->h->index.strings, get_slice(&c->in));
+    uint64_t id = get_varint(&c->in);
+    return id == 0 ? 0 : ours(c->r, LOG_STRING, id);
+}
+
+/* A target or a shape; spelled: its labels are slices, not numbers of strings. */
+static void define_labels(struct record *c, enum log_noun noun, bool spelled) {
     struct journal_reader *r = c->r;
-    size_t at = r->hint + 1;
-    if (at >= r->rows.n || r->rows.p[at].id != id) at = position(r, LOG_ROW, id);
-    if (at == SIZE_MAX) return NULL;
-    r->hint = at;
-    return &r->rows.p[at];
-}
-
-static bool sorted(struct labels ls) {
-    for (size_t i = 1; i < ls.n; i++)
-        if (str_cmp(ls.l[i - 1].name, ls.l[i].name) >= 0) return false;
-    return true;
+    uint64_t id = get_varint(&c->in);
+    uint64_t n = get_varint(&c->in);
+    if (n > JOURNAL_LABELS_MAX || n * 2 > (size_t)(c->in.end - c->in.at)) c->in.bad = true;
+    bool lost = false;
+    r->labels.n = 0;
+    for (uint64_t i = 0; i < n && !c->in.bad; i++) {
+        struct label_id l = {.name = get_string(c, spelled)};
+        l.value = get_string(c, spelled);
+        lost |= l.name == ID_NONE || l.value == ID_NONE;
+        if (!lost && i > 0 && str_cmp(name_of(c, r->labels.p[i - 1]), name_of(c, l)) >= 0) c->in.bad = true;
+        vec_push(&r->labels, l);
+    }
+    if (lost || c->in.bad) return; /* lost: a string of a missing record; the cells are counted */
+    struct index *x = &c->h->index;
+    keep(c, noun, id, index_put_ids(x, noun == LOG_TARGET ? &x->targets : &x->shapes, r->labels.p, r->labels.n));
 }
 
 static void define_series(struct record *c) {
     struct journal_reader *r = c->r;
-    size_t target = position(r, LOG_TARGET, get_varint(&c->in));
-    size_t shape = position(r, LOG_SHAPE, get_varint(&c->in));
-    if (c->in.bad || target == SIZE_MAX || shape == SIZE_MAX) return; /* a lost definition: its cells are counted as lost */
-    struct labels t = r->sets.p[target];
-    struct labels s = r->sets.p[shape];
-    AUTO(arena_free) struct arena *a = arena_new(1024);
-    size_t n = t.n + s.n;
-    struct label *l = arena_new_n(a, struct label, n);
-    if (t.n) memcpy(l, t.l, t.n * sizeof *l);
-    if (s.n) memcpy(l + t.n, s.l, s.n * sizeof *l);
-    if (n == 0 || !labels_sort(l, &n, NULL) || n != t.n + s.n || !sorted(t) || !sorted(s)) {
+    uint32_t target = ours(r, LOG_TARGET, get_varint(&c->in));
+    uint32_t shape = ours(r, LOG_SHAPE, get_varint(&c->in));
+    if (c->in.bad || target == ID_NONE || shape == ID_NONE) return; /* a lost definition: its cells are counted as lost */
+    const struct index *x = &c->h->index;
+    uint32_t row;
+    if (index_target(x, target)->n + index_shape(x, shape)->n == 0 || !head_put_row(c->h, target, shape, &row)) {
         c->in.bad = true;
         return;
     }
-    uint32_t row = head_find_labels(c->h, (struct labels){l, n});
-    if (row == ID_NONE) row = head_new_series(c->h, t, s);
-    keep_position(r, LOG_ROW, c->row, r->rows.n);
-    vec_push(&r->rows, ((struct log_row){.id = c->row, .row = row}));
+    keep(c, LOG_ROW, c->row, (uint32_t)r->rows.n);
+    vec_push(&r->rows, ((struct log_row){.row = row}));
+}
+
+static struct log_row *log_row(struct record *c, uint64_t id) {
+    uint32_t at = ours(c->r, LOG_ROW, id);
+    return at == ID_NONE ? NULL : &c->r->rows.p[at];
 }
 
 /* --- cells */
@@ -263,6 +253,21 @@ static void late(struct record *c, bool is_histogram) {
     add(c, &at, v, code);
 }
 
+static bool get_labels(struct reader *in, struct arena *a, struct labels *out) {
+    uint64_t n = get_varint(in);
+    if (n > JOURNAL_LABELS_MAX || n * 2 > (size_t)(in->end - in->at)) {
+        in->bad = true;
+        return false;
+    }
+    struct label *l = arena_new_n(a, struct label, n);
+    for (size_t i = 0; i < n; i++) {
+        l[i].name = get_slice(in);
+        l[i].value = get_slice(in);
+    }
+    *out = (struct labels){l, n};
+    return !in->bad;
+}
+
 static void exemplar(struct record *c) {
     uint64_t row = get_varint(&c->in);
     struct exemplar x = {.t_ms = get_zigzag(&c->in)};
@@ -297,8 +302,11 @@ static void step(struct record *c) {
     switch (code) {
     case JOURNAL_ROW: c->row += (uint64_t)get_zigzag(&c->in); break;
     case JOURNAL_TIME: c->t_ms = (int64_t)((uint64_t)c->t_ms + (uint64_t)get_zigzag(&c->in)); break;
-    case JOURNAL_TARGET: define_labels(c, LOG_TARGET); break;
-    case JOURNAL_SHAPE: define_labels(c, LOG_SHAPE); break;
+    case JOURNAL_TARGET: define_labels(c, LOG_TARGET, true); break;
+    case JOURNAL_SHAPE: define_labels(c, LOG_SHAPE, true); break;
+    case JOURNAL_STRING: define_string(c); break;
+    case JOURNAL_TARGET_IDS: define_labels(c, LOG_TARGET, false); break;
+    case JOURNAL_SHAPE_IDS: define_labels(c, LOG_SHAPE, false); break;
     case JOURNAL_SERIES: define_series(c); break;
     case JOURNAL_LATE: late(c, false); break;
     case JOURNAL_LATE_HISTOGRAM: late(c, true); break;
@@ -336,10 +344,11 @@ bool journal_replay(struct journal_reader *r, str payload, struct head *h, const
     uint64_t seq = get_varint(&c.in);
     if (c.in.bad) return err_set(e, ERR_CORRUPT, "a metrics record without its head");
     if (epoch != r->epoch) new_epoch(r, epoch);
-    size_t at = position(r, LOG_SOURCE, source);
-    if (at == SIZE_MAX) {
-        at = r->sources.n;
-        keep_position(r, LOG_SOURCE, source, at);
+    uint32_t at = ours(r, LOG_SOURCE, source);
+    if (at == ID_NONE) {
+        at = (uint32_t)r->sources.n;
+        keep(&c, LOG_SOURCE, source, at);
+        if (c.in.bad) return err_set(e, ERR_CORRUPT, "a metrics record of an impossible source");
         vec_push(&r->sources, ((struct log_source){0, 1}));
     }
     c.source = &r->sources.p[at];

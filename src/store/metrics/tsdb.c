@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "store/metrics/db.h"
 
-enum { HEAD_BYTES_MAX = 128 << 20, COMPACT_MIN = 4 };
+enum { HEAD_BYTES_MAX = 128 << 20 };
 #define SEAL_AGE_MS (INT64_C(30) * 60 * MS_PER_S)
 
 /* --- parts */
@@ -39,7 +39,7 @@ void db_remove_part(struct tsdb *db, size_t at, bool unlink_file) {
     memmove(db->parts.p + at, db->parts.p + at + 1, (db->parts.n - at) * sizeof *db->parts.p);
     if (unlink_file) {
         char path[PART_PATH_MAX];
-        part_path(path, db->dir, p->seq);
+        part_path(path, db->dir, p->meta.seq);
         bool gone = vfs_unlink(db->o.vfs, path, NULL);
         (void)gone; /* the next start removes what is replaced or too old */
     }
@@ -52,13 +52,16 @@ static bool is_part(str name, uint64_t *seq) {
 
 /* A finished merge whose inputs were not unlinked before the process ended. */
 static void drop_replaced(struct tsdb *db) {
-    for (size_t i = 0; i < db->parts.n; i++)
-        for (size_t k = 0; k < db->parts.p[i]->replaces_n; k++)
+    for (size_t i = 0; i < db->parts.n; i++) {
+        struct part *merged = db->parts.p[i];
+        const struct part_meta *m = &merged->meta;
+        for (size_t k = 0; !m->awaits && k < m->others_n; k++)
             for (size_t at = db->parts.n; at-- > 0;)
-                if (db->parts.p[at]->seq == db->parts.p[i]->replaces[k]) {
+                if (db->parts.p[at]->meta.seq == m->others[k] && db->parts.p[at] != merged) {
                     db_remove_part(db, at, true);
                     if (at < i) i--;
                 }
+    }
 }
 
 static bool open_parts(struct tsdb *db, struct err *e) {
@@ -79,7 +82,7 @@ static bool open_parts(struct tsdb *db, struct err *e) {
         struct err why;
         if (part_open(db->o.vfs, db->dir, seq, &p, &why)) {
             db_insert_part(db, p);
-            db->log_position = MAX(db->log_position, p->log_position);
+            db->log_position = MAX(db->log_position, p->meta.log_position);
         } else if (why.code == ERR_CORRUPT) {
             db_damage(db, &why); /* it stays where it is, for a person to look at */
         } else {
@@ -88,7 +91,7 @@ static bool open_parts(struct tsdb *db, struct err *e) {
         }
     }
     drop_replaced(db);
-    return true;
+    return deletions_load(db, e);
 }
 
 /* --- open, replay, close */
@@ -100,6 +103,7 @@ bool tsdb_open(const struct tsdb_options *o, struct tsdb **out, struct err *e) {
     if (db->o.seal_age_ms == 0) db->o.seal_age_ms = SEAL_AGE_MS;
     if (db->o.head_bytes_max == 0) db->o.head_bytes_max = o->dir ? HEAD_BYTES_MAX : SIZE_MAX / 4;
     db->next_seq = 1;
+    db->deletions = deletions_change(&(struct deletions){0}, NULL, 0, NULL);
     head_init(&db->head);
     db->source_bytes = arena_new(4096);
     db->meta_bytes = arena_new(4096);
@@ -137,8 +141,7 @@ bool tsdb_replay(struct tsdb *db, uint64_t lsn, str payload, struct err *e) {
 }
 
 void db_new_epoch(struct tsdb *db) {
-    db->journal.epoch = db->wal ? wal_next_lsn(db->wal) : 0;
-    db->journal.epoch_no++;
+    journal_new_epoch(&db->journal, db->wal ? wal_next_lsn(db->wal) : 0);
     for (size_t i = 0; i < db->head.series.n; i++) {
         db->head.series.p[i].defined = 0;
         db->head.series.p[i].absolute = 1;
@@ -206,6 +209,8 @@ void tsdb_attach_wal(struct tsdb *db, struct wal *w) {
 
 void tsdb_close(struct tsdb *db) {
     if (!db) return;
+    snapshots_cancel(db);
+    deletions_unref(db->deletions);
     head_done(&db->head);
     while (db->parts.n > 0) db_remove_part(db, db->parts.n - 1, false);
     vec_done(&db->parts);
@@ -242,51 +247,11 @@ static void maybe_seal(struct tsdb *db, int64_t now_ms) {
         return;
     }
     if (db->filled_since_ms == 0) db->filled_since_ms = now_ms;
-    bool due = now_ms - db->filled_since_ms >= db->o.seal_age_ms || db->head.bytes > db->o.head_bytes_max;
+    bool due = now_ms - db->filled_since_ms >= db->o.seal_age_ms || db->head.bytes > db->o.head_bytes_max || db->cleaning;
     if (!due) return;
     db->filled_since_ms = 0;
     db->retry_seal_ms = now_ms + SEAL_RETRY_MS;
     seal_start(db, false);
-}
-
-/* Parts grow by fours: half-hours to two hours to eight to a day and a half. */
-static unsigned span_class(const struct part *p) {
-    static const int64_t limits_min[] = {100, 400, 1600};
-    unsigned c = 0;
-    while (c < ARRAY_N(limits_min) && p->max_ms - p->min_ms >= limits_min[c] * 60 * MS_PER_S) c++;
-    return c;
-}
-
-static void maybe_compact(struct tsdb *db) {
-    if (db->compacting) return;
-    for (size_t from = 0; from < db->parts.n;) {
-        unsigned class = span_class(db->parts.p[from]);
-        size_t n = 0;
-        while (n < PART_REPLACES_MAX && from + n < db->parts.n && span_class(db->parts.p[from + n]) == class && !db->parts.p[from + n]->unmergeable)
-            n++;
-        if (class < 3 && n >= COMPACT_MIN) {
-            compact_start(db, from, n);
-            return;
-        }
-        from += MAX(n, (size_t)1);
-    }
-}
-
-static void retain(struct tsdb *db, int64_t now_ms) {
-    if (db->compacting) return; /* its inputs stay until it is done */
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < db->parts.n; i++) bytes += db->parts.p[i]->bytes;
-    for (size_t i = 0; i < db->parts.n;) {
-        const struct part *p = db->parts.p[i];
-        bool old = db->o.retention_ms > 0 && p->max_ms < now_ms - db->o.retention_ms;
-        bool much = db->o.retention_bytes > 0 && bytes > db->o.retention_bytes;
-        if (!old && !much) {
-            i++;
-            continue;
-        }
-        bytes -= p->bytes;
-        db_remove_part(db, i, true);
-    }
 }
 
 static void forget_idle_indexes(struct tsdb *db) {
@@ -301,9 +266,9 @@ static void forget_idle_indexes(struct tsdb *db) {
 void tsdb_tick(struct tsdb *db, int64_t now_ms) {
     assert_loop_thread();
     if (!db->dir) return;
+    db->now_ms = now_ms;
     maybe_seal(db, now_ms);
-    retain(db, now_ms);
-    maybe_compact(db);
+    upkeep(db);
     forget_idle_indexes(db);
 }
 
@@ -331,9 +296,11 @@ void tsdb_stats(const struct tsdb *db, struct tsdb_stats *out) {
         out->parts++;
         out->part_bytes += p->bytes;
         out->part_samples += p->samples;
+        out->coarse_parts += p->meta.tier != TIER_RAW;
         min_ms = MIN(min_ms, p->min_ms);
         max_ms = MAX(max_ms, p->max_ms);
     }
+    out->tombstones = db->deletions->n;
     if (min_ms > max_ms) return;
     out->min_ms = min_ms;
     out->max_ms = max_ms;
