@@ -2,7 +2,7 @@
 import { useMemo } from 'preact/hooks';
 import { queryExemplars, queryGrid, scatter, type RangeResult } from './api';
 import { useData } from './live';
-import { toGrid, type Line } from './series';
+import { toGrid, type Exemplar, type Line } from './series';
 import type { Window } from './time';
 
 export const LINES_MAX = 200;
@@ -43,23 +43,15 @@ export async function ask(queries: string[], { start, end, step }: Grid, signal:
   return out;
 }
 
-export interface Point {
-  t: number; // ms
-  v: number;
-  trace: string;
-  failed: boolean;
-  text: string;
-}
-
 const ID = /^[0-9a-f]{16}([0-9a-f]{16})?$/i;
 
 /** The exemplars of some queries that name a trace; those of failed traces are marked so. */
-export function useExemplars(queries: string[], w: Window): Point[] {
+export function useExemplars(queries: string[], w: Window): Exemplar[] {
   const wanted = queries.filter(Boolean);
   const key = wanted.length ? JSON.stringify([wanted, w.z - w.a, w.relative || w.z]) : null;
   const found = useData(key, async (s) => (await Promise.all(wanted.map((q) => queryExemplars(q, w.a, w.z, s).catch(() => [])))).flat(), String(Math.floor(w.z / 1e4)));
   const points = useMemo(() => {
-    const out: Point[] = [];
+    const out: Exemplar[] = [];
     for (const of of found.value ?? []) {
       for (const e of of.exemplars) {
         const trace = e.labels.trace_id ?? e.labels.traceID ?? e.labels.traceId ?? '';

@@ -46,6 +46,15 @@ export function toGrid(series: Series[], start: number, end: number, step: numbe
   return { x, lines };
 }
 
+/** One observation behind a series, and the trace it was made in. */
+export interface Exemplar {
+  t: number; // ms
+  v: number;
+  trace: string;
+  failed: boolean;
+  text: string;
+}
+
 export interface Summary {
   min: number | null;
   mean: number | null;

@@ -1,12 +1,13 @@
 // Lines, stacked areas or bars over time, on two canvases: the picture, and over it what follows the pointer. All charts of a page share the pointer's
 // time (plot.ts); drag to zoom, gaps stay gaps, diamonds are exemplars.
+import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { css } from '../lib/color';
 import { utc } from '../lib/live';
 import { trace } from '../lib/path';
 import { linear, type Steps } from '../lib/scale';
-import { stacked } from '../lib/series';
+import { stacked, type Exemplar } from '../lib/series';
 import type { Window } from '../lib/time';
+import { href } from '../lib/url';
 import { useCanvas, useDrag, type Drag } from './canvas';
 import { drawCursor, drawDrag, drawGrid, drawMarks, hoverTime, plotOf, timeText, type Mark, type Plot } from './plot';
 
@@ -14,14 +15,6 @@ export interface ChartLine {
   name: string;
   color: string;
   v: (number | null)[];
-}
-
-export interface Exemplar {
-  t: number; // ms
-  v: number;
-  trace: string;
-  failed: boolean;
-  text: string;
 }
 
 interface ChartProps {
@@ -36,16 +29,16 @@ interface ChartProps {
   marks?: Mark[];
   exemplars?: Exemplar[];
   onZoom: (a: number, z: number) => void;
-  onPick?: (e: Exemplar) => void;
 }
 
-const REACH = 8; // px around the pointer that count as under it
 const POINTS_MAX = 40; // lines that get a point under the pointer
 
-export function Chart({ x, lines, window: w, shape, zero = false, h = 320, format, steps = 'decimal', marks = [], exemplars = [], onZoom, onPick }: ChartProps) {
+export function Chart({ x, lines, window: w, shape, zero = false, h = 320, format, steps = 'decimal', marks = [], exemplars = [], onZoom }: ChartProps) {
   const plot = useRef<Plot | null>(null);
   const [at, setAt] = useState<{ x: number; y: number } | null>(null);
   const [drag, setDrag] = useState<Drag | null>(null);
+  const [on, setOn] = useState<Exemplar | null>(null);
+  const links = useRef<HTMLDivElement>(null);
   const tops = useMemo(() => (shape === 'lines' ? lines.map((l) => l.v) : shape === 'stack' ? stacked(lines.map((l) => l.v)) : piled(lines.map((l) => l.v)).top), [lines, shape]);
   const scale = useMemo(() => {
     let lo = Infinity;
@@ -69,14 +62,13 @@ export function Chart({ x, lines, window: w, shape, zero = false, h = 320, forma
       else drawLines(g, p, xs, lines, tops, shape === 'stack');
       drawMarks(g, p, marks);
       g.restore();
-      for (const e of exemplars) drawDiamond(g, ...spot(p, e), e.failed, 4);
+      exemplars.forEach((e, i) => ((links.current!.children[i] as HTMLElement).style.transform = place(p, e)));
       base.ref.current!.dataset.ms = (performance.now() - began).toFixed(1);
     },
     [x, lines, tops, w, scale, shape, format, marks, exemplars, utc.value],
   );
 
   const near = at && plot.current ? nearest(plot.current, x, lines, tops, at) : null;
-  const dot = at && plot.current ? exemplars.find((e) => Math.hypot(spot(plot.current!, e)[0] - at.x, spot(plot.current!, e)[1] - at.y) < REACH) : undefined;
   const over = useCanvas(
     (g) => {
       const p = plot.current;
@@ -95,21 +87,16 @@ export function Chart({ x, lines, window: w, shape, zero = false, h = 320, forma
         g.arc(p.x(x[i] * 1e3), p.y(v), k === near?.k ? 4 : 2.2, 0, 7);
         g.fill();
       });
-      if (dot) drawDiamond(g, ...spot(p, dot), dot.failed, 6);
     },
-    [at, drag, x, lines, dot],
+    [at, drag, x, lines],
   );
   useEffect(() => hoverTime.subscribe(() => over.repaint()), []);
 
   const leave = () => ((hoverTime.value = null), setAt(null));
-  const handlers = useDrag(
-    setDrag,
-    (d) => {
-      const p = plot.current!;
-      onZoom(Math.round(p.timeAt(Math.max(p.left, d.x0))), Math.round(p.timeAt(Math.min(p.right, d.x1))));
-    },
-    () => dot && onPick?.(dot),
-  );
+  const handlers = useDrag(setDrag, (d) => {
+    const p = plot.current!;
+    onZoom(Math.round(p.timeAt(Math.max(p.left, d.x0))), Math.round(p.timeAt(Math.min(p.right, d.x1))));
+  });
   const move = (e: PointerEvent) => {
     const p = plot.current;
     handlers.onPointerMove(e);
@@ -117,25 +104,45 @@ export function Chart({ x, lines, window: w, shape, zero = false, h = 320, forma
     hoverTime.value = p.timeAt(e.offsetX);
     setAt({ x: e.offsetX, y: e.offsetY });
   };
+  const show = (v: number | null) => (v === null ? '–' : format(v));
   return (
-    <div class="chart" style={{ height: `${h}px`, cursor: dot ? 'pointer' : undefined }}>
+    <div class="chart" style={{ height: `${h}px` }}>
       <canvas ref={base.ref} role="img" aria-label={lines.slice(0, 20).map((l) => l.name).join(', ')} />
       <canvas ref={over.ref} {...handlers} onPointerMove={move} onPointerLeave={leave} />
-      {at && !drag && (near || dot) && (
-        <div class={'tip' + (at.x > (plot.current!.left + plot.current!.right) / 2 ? ' left' : '')} style={{ left: `${at.x}px`, top: `${at.y}px` }}>
-          <time>{timeText(dot ? dot.t : x[near!.i] * 1e3, w)}</time>
-          {dot ? (
-            <span>
-              ◇ {format(dot.v)} {dot.text}
-            </span>
-          ) : (
-            <span>
-              <i class="sw" style={{ background: lines[near!.k].color }} />
-              {lines[near!.k].name} <b>{format(lines[near!.k].v[near!.i]!)}</b>
-            </span>
-          )}
-        </div>
+      <div ref={links}>
+        {exemplars.map((e) => (
+          <a class={'exemplar' + (e.failed ? ' bad' : '')} href={href('/traces/' + e.trace)} aria-label={`${timeText(e.t, w)} ${format(e.v)} ${e.text}`} onPointerEnter={() => setOn(e)} onFocus={() => setOn(e)} onPointerLeave={() => setOn(null)} onBlur={() => setOn(null)} />
+        ))}
+      </div>
+      {on && plot.current && (
+        <Tip p={plot.current} x={plot.current.x(on.t)} y={plot.current.y(on.v)} time={timeText(on.t, w)}>
+          <b>{format(on.v)}</b> {on.text}
+        </Tip>
       )}
+      {!on && at && !drag && near && (
+        <Tip p={plot.current!} x={at.x} y={at.y} time={timeText(x[near.i] * 1e3, w)}>
+          <i class="sw" style={{ background: lines[near.k].color }} />
+          {lines[near.k].name} <b>{show(lines[near.k].v[near.i])}</b>
+        </Tip>
+      )}
+    </div>
+  );
+}
+
+interface TipProps {
+  p: Plot;
+  x: number;
+  y: number;
+  time: string;
+  children: ComponentChildren;
+}
+
+/** What is under the pointer, on the side of it that has the room. */
+export function Tip({ p, x, y, time, children }: TipProps) {
+  return (
+    <div class={'tip' + (x > (p.left + p.right) / 2 ? ' left' : '')} style={{ left: `${x}px`, top: `${Math.max(p.top, Math.min(p.bottom, y))}px` }}>
+      <time>{time}</time>
+      <span>{children}</span>
     </div>
   );
 }
@@ -230,21 +237,9 @@ function drawBars(g: CanvasRenderingContext2D, p: Plot, xs: number[], lines: Cha
   });
 }
 
-/** Where an exemplar is drawn: what is beyond the scale stays at its edge. */
-function spot(p: Plot, e: Exemplar): [number, number] {
-  return [p.x(e.t), Math.max(p.top, Math.min(p.bottom, p.y(e.v)))];
-}
-
-function drawDiamond(g: CanvasRenderingContext2D, x: number, y: number, failed: boolean, r: number): void {
-  g.beginPath();
-  g.moveTo(x, y - r);
-  g.lineTo(x + r, y);
-  g.lineTo(x, y + r);
-  g.lineTo(x - r, y);
-  g.closePath();
-  g.fillStyle = css('--bg1');
-  g.fill();
-  g.lineWidth = 1.3;
-  g.strokeStyle = css(failed ? '--err' : '--brass');
-  g.stroke();
+/** Where an exemplar stands: what is beyond the scale stays at its edge, what is beyond the window is not shown. */
+function place(p: Plot, e: Exemplar): string {
+  const x = p.x(e.t);
+  if (x < p.left || x > p.right) return 'scale(0)';
+  return `translate(${x.toFixed(1)}px, ${Math.max(p.top, Math.min(p.bottom, p.y(e.v))).toFixed(1)}px)`;
 }

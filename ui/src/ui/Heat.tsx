@@ -7,7 +7,7 @@ import { utc } from '../lib/live';
 import { linear, type Scale, type Steps } from '../lib/scale';
 import type { Window } from '../lib/time';
 import { useCanvas, useDrag, type Drag } from './canvas';
-import { indexAt } from './Chart';
+import { indexAt, Tip } from './Chart';
 import { drawCursor, drawDrag, drawGrid, hoverTime, plotOf, timeText, type Plot } from './plot';
 
 interface HeatProps {
@@ -94,12 +94,9 @@ export function Heat({ x, rows, window: w, h = 320, format, steps = 'decimal', o
       <canvas ref={base.ref} role="img" />
       <canvas ref={over.ref} {...handlers} onPointerMove={move} onPointerLeave={leave} />
       {under && !drag && (
-        <div class={'tip' + (at!.x > (plot.current!.left + plot.current!.right) / 2 ? ' left' : '')} style={{ left: `${at!.x}px`, top: `${at!.y}px` }}>
-          <time>{timeText(x[i!] * 1e3, w)}</time>
-          <span>
-            {format(under.lo)} – {Number.isFinite(under.hi) ? format(under.hi) : '+Inf'} <b>{num(under.v[i!])}</b>
-          </span>
-        </div>
+        <Tip p={plot.current!} x={at!.x} y={at!.y} time={timeText(x[i!] * 1e3, w)}>
+          {format(under.lo)} – {Number.isFinite(under.hi) ? format(under.hi) : '+Inf'} <b>{num(under.v[i!])}</b>
+        </Tip>
       )}
     </div>
   );

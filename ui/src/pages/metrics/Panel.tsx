@@ -278,7 +278,7 @@ function GraphCard(props: PanelProps & { answer: Answer | null; step: number; an
       ) : view === 'heat' ? (
         <Heat x={answer?.x ?? []} rows={rows} window={w} format={observed.format} steps={observed.steps} onZoom={zoom} />
       ) : (
-        <Chart x={answer?.x ?? []} lines={drawn} window={w} shape={view === 'stack' || view === 'bars' ? view : 'lines'} zero={panel.zero} format={format} steps={steps} marks={marks} exemplars={exemplars} onZoom={zoom} onPick={(e) => go(href('/traces/' + e.trace))} />
+        <Chart x={answer?.x ?? []} lines={drawn} window={w} shape={view === 'stack' || view === 'bars' ? view : 'lines'} zero={panel.zero} format={format} steps={steps} marks={marks} exemplars={exemplars} onZoom={zoom} />
       )}
       {native && view !== 'heat' && <p class="note">{T('Native histograms are drawn as a heat map; lines show none of them.')}</p>}
       {answer && view !== 'heat' && answer.total > lines.length + series.filter((s) => s.histograms?.length).length && <p class="note warn">{T('{0} series; the first {1} are drawn. Aggregate, or narrow the selector.', answer.total, LINES_MAX)}</p>}
