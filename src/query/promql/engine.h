@@ -176,11 +176,21 @@ static inline int64_t range_end(const struct range_src *s, size_t step) {
     return s->fixed ? s->fixed_ms : grid_time(s->g, step) - s->offset_ms;
 }
 
-/* How far rate() stretches a window of given shape. Regular scrapes make one shape after the other alike: it is kept between windows. */
+/* How far rate() stretches a window: depends on its timestamps alone. */
 struct stretch {
-    int64_t first_ms, last_ms, sampled_ms; /* first and last sample from the window's edges; time between them */
-    size_t gaps;
+    bool known;
     double to_start, to_end, sampled, factor;
+};
+/* The windows of all steps over one clock, worked out once for all series that tick alike: those of a target, often all of a query. */
+struct window {
+    uint32_t lo, hi; /* samples [lo, hi) */
+    struct stretch stretch;
+};
+struct windows {
+    int64_t *t;
+    size_t n, cap; /* the clock */
+    struct window *p;
+    uint64_t samples; /* in all windows */
 };
 
 /* One window of one series, for a function over ranges. Returns true with out or out_h set if there is a value; sets failed on an error. */
@@ -194,12 +204,14 @@ struct range_call {
     size_t step;
     int64_t t_ms;           /* evaluation time */
     int64_t from_ms, to_ms; /* the window (from, to] */
+    const struct range_src *src;
+    int64_t range_ms;
     double range_s;
     const double *args[FUNCTION_ARGS_MAX]; /* scalar arguments, per step */
     bool plain;                            /* floats without start timestamps */
     bool rising;                           /* plain, and no value of the series is below the one before */
     bool anchored, smoothed;
-    struct stretch stretch;
+    struct windows windows;
     double out;
     const struct hist *out_h;
     bool failed;
@@ -303,6 +315,9 @@ RANGE_FUNCTION(fn_ts_of_first_over_time);
 RANGE_FUNCTION(fn_ts_of_last_over_time);
 RANGE_FUNCTION(fn_ts_of_min_over_time);
 RANGE_FUNCTION(fn_ts_of_max_over_time);
+void plain_rate(struct range_call *c, double *out);
+void plain_increase(struct range_call *c, double *out);
+void plain_delta(struct range_call *c, double *out);
 #define VECTOR_FUNCTION(name) bool name(struct grid *g, const struct node *call, struct drain *out, struct err *e)
 VECTOR_FUNCTION(fn_histogram_avg);
 VECTOR_FUNCTION(fn_histogram_count);

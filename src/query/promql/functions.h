@@ -22,9 +22,10 @@ struct function {
     int variadic;                             /* the last argument may be left out or repeated: at most that many beyond the others; -1: any number */
     enum promql_type returns;
     unsigned flags;
-    /* Exactly one of these. */
-    bool (*over_range)(struct range_call *c);    /* one window of one series -> at most one value */
-    double (*map)(double v, const double *args); /* each float; histograms vanish */
+    /* Exactly one of these, but for over_plain. */
+    bool (*over_range)(struct range_call *c);              /* one window of one series -> at most one value */
+    void (*over_plain)(struct range_call *c, double *out); /* beside over_range: all windows of a series of floats without start timestamps */
+    double (*map)(double v, const double *args);           /* each float; histograms vanish */
     bool (*over_vector)(struct grid *g, const struct node *call, struct drain *out, struct err *e); /* returns a vector, its own way */
     bool (*scalar)(struct grid *g, const struct node *call, double *out, struct err *e);            /* one value a step */
 };

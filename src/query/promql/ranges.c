@@ -40,25 +40,57 @@ static bool scalar_args(struct grid *g, const struct node *call, size_t range_at
 
 enum { WORK_BETWEEN_CHECKS = 1 << 18 }; /* samples looked at, windows overlapping */
 
-/* All windows of one series. Windows move forward only, so their edges do too. */
-static bool slide(struct range_call *c, const struct range_src *src, struct series *out, struct err *e) {
+/* Windows move forward only, so their edges do too. */
+static void find_windows(struct range_call *c) {
+    const struct range_src *src = c->src;
+    struct windows *w = &c->windows;
     const struct rseries *s = c->s;
-    struct run *r = c->r;
-    int64_t before = c->anchored || c->smoothed ? r->lookback_ms : 0;
-    int64_t after = c->smoothed ? r->lookback_ms : 0;
-    bool (*call)(struct range_call *) = c->call->call.fn->over_range;
-    bool any = false;
-    size_t work = 0;
-    c->lo = c->hi = 0;
+    if (w->n == s->n && memcmp(w->t, s->t, s->n * sizeof *s->t) == 0) return;
+    assert(s->n <= UINT32_MAX);
+    if (!w->p) w->p = arena_new_n(c->r->a, struct window, c->g->n);
+    if (w->cap < s->n) {
+        w->cap = s->n + s->n / 2;
+        w->t = arena_new_n(c->r->a, int64_t, w->cap);
+    }
+    memcpy(w->t, s->t, s->n * sizeof *s->t);
+    w->n = s->n;
+    w->samples = 0;
+    int64_t before = c->anchored || c->smoothed ? c->r->lookback_ms : 0;
+    int64_t after = c->smoothed ? c->r->lookback_ms : 0;
+    uint32_t lo = 0;
+    uint32_t hi = 0;
     for (size_t step = 0; step < c->g->n; step++) {
-        c->to_ms = range_end(src, step);
-        c->from_ms = c->to_ms - src->range_ms;
-        while (c->lo < s->n && s->t[c->lo] <= c->from_ms - before) c->lo++;
-        if (c->hi < c->lo) c->hi = c->lo;
-        while (c->hi < s->n && s->t[c->hi] <= c->to_ms + after) c->hi++;
+        int64_t to = range_end(src, step);
+        while (lo < s->n && s->t[lo] <= to - src->range_ms - before) lo++;
+        if (hi < lo) hi = lo;
+        while (hi < s->n && s->t[hi] <= to + after) hi++;
+        w->p[step] = (struct window){.lo = lo, .hi = hi};
+        w->samples += hi - lo;
+    }
+}
+
+static void count_windows(struct range_call *c) {
+    c->r->samples_used += c->windows.samples;
+    for (size_t step = 0; step < c->g->n && c->r->step_used; step++) c->r->step_used[step] += c->windows.p[step].hi - c->windows.p[step].lo;
+}
+
+/* All windows of one series; false: e. */
+static bool slide(struct range_call *c, struct series *out, struct err *e) {
+    struct run *r = c->r;
+    const struct range_src *src = c->src;
+    const struct function *f = c->call->call.fn;
+    size_t work = 0;
+    find_windows(c);
+    count_windows(c);
+    if (f->over_plain && c->plain && !c->anchored && !c->smoothed && (c->rising || c->windows.samples <= WORK_BETWEEN_CHECKS)) {
+        f->over_plain(c, out->v);
+        return run_check(r, e);
+    }
+    for (size_t step = 0; step < c->g->n; step++) {
+        c->lo = c->windows.p[step].lo;
+        c->hi = c->windows.p[step].hi;
         if (c->lo == c->hi) continue;
         work += c->hi - c->lo;
-        count_used(r, step, c->hi - c->lo);
         if (work > WORK_BETWEEN_CHECKS) {
             work = 0;
             if (r->job && !job_check(r->job, e)) return false;
@@ -66,18 +98,17 @@ static bool slide(struct range_call *c, const struct range_src *src, struct seri
         }
         c->step = step;
         c->t_ms = grid_time(c->g, step);
+        c->to_ms = range_end(src, step);
+        c->from_ms = c->to_ms - src->range_ms;
         c->out_h = NULL;
-        if (!call(c)) {
+        if (!f->over_range(c)) {
             if (c->failed) return false;
-            continue;
-        }
-        any = true;
-        if (c->out_h)
+        } else if (c->out_h) {
             hist_column(r, out, c->g->n)[step] = c->out_h;
-        else
+        } else {
             out->v[step] = c->out;
+        }
     }
-    if (!any) out->v = NULL;
     return run_check(r, e);
 }
 
@@ -101,7 +132,8 @@ bool eval_range_function(struct grid *g, const struct node *call, struct drain *
     struct range_src src;
     if (g->n == 0) return true;
     if (!range_open(g, arg, &src, e)) return false;
-    struct range_call c = {.g = g, .r = r, .call = call, .arg = arg, .e = e, .range_s = (double)src.range_ms / 1000};
+    struct range_call c = {
+        .g = g, .r = r, .call = call, .arg = arg, .e = e, .src = &src, .range_ms = src.range_ms, .range_s = (double)src.range_ms / 1000};
     c.anchored = arg->kind == NODE_MATRIX && arg->select.sel.anchored;
     c.smoothed = arg->kind == NODE_MATRIX && arg->select.sel.smoothed;
     if (!scalar_args(g, call, range_at, &c, e)) return false;
@@ -117,8 +149,8 @@ bool eval_range_function(struct grid *g, const struct node *call, struct drain *
         if (!v) v = arena_new_n(r->a, double, g->n);
         for (size_t i = 0; i < g->n; i++) v[i] = absent();
         struct series one = {.labels = s.labels, .drop_name = drops_name || s.drop_name, .v = v};
-        if (!slide(&c, &src, &one, e)) return false;
-        if (!one.v) continue;
+        if (!slide(&c, &one, e)) return false;
+        if (series_is_empty(&one, g->n)) continue;
         if (call->call.fn->flags & FN_COUNTS) check_counter_name(&c, &one);
         if (!out->take(out, &one, e)) return false;
         v = one.v;

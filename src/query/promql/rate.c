@@ -65,7 +65,7 @@ static struct hist *histogram_rate(struct range_call *c, size_t lo, size_t hi, b
     return h;
 }
 
-static double float_increase(const struct range_call *c, bool is_counter, double first) {
+static inline double float_increase(const struct range_call *c, bool is_counter, double first) {
     const double *v = c->s->v;
     double result = v[c->hi - 1] - first;
     if (!is_counter || c->rising) return result;
@@ -75,37 +75,65 @@ static double float_increase(const struct range_call *c, bool is_counter, double
 }
 
 /* A window's difference is stretched towards the window's edges, all the way when the samples end close enough to them. */
-static void measure(struct range_call *c, bool is_rate, bool from_zero, struct stretch shape) {
-    struct stretch *s = &c->stretch;
-    if (shape.first_ms == s->first_ms && shape.last_ms == s->last_ms && shape.sampled_ms == s->sampled_ms && shape.gaps == s->gaps && !from_zero)
-        return;
-    int64_t between = c->s->t[c->hi - 1] - c->s->t[c->lo];
-    double average = shape.gaps ? (double)between / 1000 / (double)shape.gaps : 0;
+static struct stretch measure(const struct range_call *c, const struct window *w, bool is_rate, bool from_zero, int64_t to_ms) {
+    const int64_t *t = c->s->t;
+    int64_t first_ms = from_zero ? c->s->st[w->lo] : t[w->lo];
+    int64_t last_ms = t[w->hi - 1];
+    size_t gaps = w->hi - w->lo - 1;
+    double average = gaps ? (double)(last_ms - t[w->lo]) / 1000 / (double)gaps : 0;
     double threshold = average * 1.1;
-    shape.sampled = (double)shape.sampled_ms / 1000;
-    shape.to_start = (double)shape.first_ms / 1000;
-    shape.to_end = (double)shape.last_ms / 1000;
-    if (shape.to_start >= threshold) shape.to_start = average / 2;
-    if (shape.to_end >= threshold) shape.to_end = average / 2;
-    if (from_zero) shape.to_start = 0;
-    shape.factor = (shape.sampled + shape.to_start + shape.to_end) / shape.sampled;
-    if (is_rate) shape.factor /= c->range_s;
-    if (from_zero) shape.gaps = SIZE_MAX; /* not to be taken for another window's */
-    *s = shape;
+    struct stretch s = {.known = true, .sampled = (double)(last_ms - first_ms) / 1000};
+    s.to_start = (double)(first_ms - (to_ms - c->range_ms)) / 1000;
+    s.to_end = (double)(to_ms - last_ms) / 1000;
+    if (s.to_start >= threshold) s.to_start = average / 2;
+    if (s.to_end >= threshold) s.to_end = average / 2;
+    if (from_zero) s.to_start = 0;
+    s.factor = (s.sampled + s.to_start + s.to_end) / s.sampled;
+    if (is_rate) s.factor /= c->range_s;
+    return s;
 }
 
-static double extrapolation(struct range_call *c, bool is_counter, bool is_rate, bool from_zero, double first_value, double result) {
-    int64_t first_t = from_zero ? c->s->st[c->lo] : c->s->t[c->lo];
-    int64_t last_t = c->s->t[c->hi - 1];
-    measure(
-        c, is_rate, from_zero,
-        (struct stretch){.first_ms = first_t - c->from_ms, .last_ms = c->to_ms - last_t, .sampled_ms = last_t - first_t, .gaps = c->hi - c->lo - 1});
-    const struct stretch *s = &c->stretch;
-    /* A counter does not extrapolate below zero: first_value / result of the sampled time before the first sample. */
+/* A counter does not extrapolate below zero: first_value / result of the sampled time before the first sample. */
+static inline double stretch_factor(const struct range_call *c, const struct stretch *s, bool is_counter, bool is_rate, double first_value,
+                                    double result) {
     if (!is_counter || !(result > 0 && first_value >= 0 && s->sampled * first_value < s->to_start * result)) return s->factor;
     double to_zero = s->sampled * (first_value / result);
     double factor = (s->sampled + to_zero + s->to_end) / s->sampled;
     return is_rate ? factor / c->range_s : factor;
+}
+
+static double extrapolation(struct range_call *c, bool is_counter, bool is_rate, bool from_zero, double first_value, double result) {
+    struct window *w = &c->windows.p[c->step];
+    struct stretch from_start;
+    if (from_zero)
+        from_start = measure(c, w, is_rate, true, c->to_ms);
+    else if (!w->stretch.known)
+        w->stretch = measure(c, w, is_rate, false, c->to_ms);
+    return stretch_factor(c, from_zero ? &from_start : &w->stretch, is_counter, is_rate, first_value, result);
+}
+
+/* The common case, all windows in one loop. */
+static inline void extrapolate_plain(struct range_call *c, bool is_counter, bool is_rate, double *out) {
+    const double *v = c->s->v;
+    for (size_t step = 0; step < c->g->n; step++) {
+        struct window *w = &c->windows.p[step];
+        if (w->hi - w->lo < 2) continue;
+        if (!w->stretch.known) w->stretch = measure(c, w, is_rate, false, range_end(c->src, step));
+        c->lo = w->lo;
+        c->hi = w->hi;
+        double result = float_increase(c, is_counter, v[w->lo]);
+        out[step] = result * stretch_factor(c, &w->stretch, is_counter, is_rate, v[w->lo], result);
+    }
+}
+
+void plain_rate(struct range_call *c, double *out) {
+    extrapolate_plain(c, true, true, out);
+}
+void plain_increase(struct range_call *c, double *out) {
+    extrapolate_plain(c, true, false, out);
+}
+void plain_delta(struct range_call *c, double *out) {
+    extrapolate_plain(c, false, false, out);
 }
 
 static bool extended(struct range_call *c, bool is_counter, bool is_rate);
