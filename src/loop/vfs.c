@@ -117,6 +117,11 @@ static bool real_sync_dir(struct vfs *v, const char *dir, struct err *e) {
     return ok;
 }
 
+static bool real_link(struct vfs *v, const char *from, const char *to, struct err *e) {
+    (void)v;
+    return link(from, to) == 0 || fail(e, "cannot link to", to);
+}
+
 static bool real_rename(struct vfs *v, const char *from, const char *to, struct err *e) {
     (void)v;
     return rename(from, to) == 0 || fail(e, "cannot rename to", to);
@@ -201,6 +206,7 @@ struct vfs *vfs_real(void) {
         .sync = real_sync,
         .sync_dir = real_sync_dir,
         .rename = real_rename,
+        .link = real_link,
         .unlink = real_unlink,
         .mkdir = real_mkdir,
         .list = real_list,
@@ -237,6 +243,9 @@ bool vfs_sync(struct vfs *v, struct vfs_file f, struct err *e) {
 }
 bool vfs_sync_dir(struct vfs *v, const char *dir, struct err *e) {
     return v->ops->sync_dir(v, dir, e);
+}
+bool vfs_link(struct vfs *v, const char *from, const char *to, struct err *e) {
+    return v->ops->link(v, from, to, e);
 }
 bool vfs_rename(struct vfs *v, const char *from, const char *to, struct err *e) {
     return v->ops->rename(v, from, to, e);

@@ -21,6 +21,7 @@ struct vfs_ops {
     bool (*sync)(struct vfs *v, struct vfs_file f, struct err *e); /* fdatasync */
     bool (*sync_dir)(struct vfs *v, const char *dir, struct err *e);
     bool (*rename)(struct vfs *v, const char *from, const char *to, struct err *e);
+    bool (*link)(struct vfs *v, const char *from, const char *to, struct err *e); /* a second name; to must not exist */
     bool (*unlink)(struct vfs *v, const char *path, struct err *e);
     bool (*mkdir)(struct vfs *v, const char *path, struct err *e);                                        /* exists already: fine */
     bool (*list)(struct vfs *v, const char *dir, struct arena *a, str **names, size_t *n, struct err *e); /* sorted, without . and .. */
@@ -43,6 +44,7 @@ MUST_USE bool vfs_truncate(struct vfs *v, struct vfs_file f, uint64_t size, stru
 MUST_USE bool vfs_sync(struct vfs *v, struct vfs_file f, struct err *e);
 MUST_USE bool vfs_sync_dir(struct vfs *v, const char *dir, struct err *e);
 MUST_USE bool vfs_rename(struct vfs *v, const char *from, const char *to, struct err *e);
+MUST_USE bool vfs_link(struct vfs *v, const char *from, const char *to, struct err *e);
 MUST_USE bool vfs_unlink(struct vfs *v, const char *path, struct err *e);
 MUST_USE bool vfs_mkdir(struct vfs *v, const char *path, struct err *e);
 MUST_USE bool vfs_list(struct vfs *v, const char *dir, struct arena *a, str **names, size_t *n, struct err *e);
@@ -56,7 +58,7 @@ MUST_USE bool vfs_replace_file(struct vfs *v, const char *path, str data, struct
 
 /* Fault injection over another vfs: the n-th call (1-based; 0 = never) of an operation fails; after it all fail if `sticky`. crash_at cuts the
  * n-th write in the middle and makes every later operation fail, as if power went (close and unmap still work). */
-enum vfs_op { VFS_OP_OPEN, VFS_OP_WRITE, VFS_OP_SYNC, VFS_OP_SYNC_DIR, VFS_OP_RENAME, VFS_OP_UNLINK, VFS_OP_MAP, VFS_OP_N };
+enum vfs_op { VFS_OP_OPEN, VFS_OP_WRITE, VFS_OP_SYNC, VFS_OP_SYNC_DIR, VFS_OP_RENAME, VFS_OP_UNLINK, VFS_OP_MAP, VFS_OP_LINK, VFS_OP_N };
 struct vfs_faults {
     uint64_t fail_at[VFS_OP_N];
     uint64_t crash_at;

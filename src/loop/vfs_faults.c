@@ -19,7 +19,7 @@ static struct faulty *faulty_of(struct vfs *v) {
 
 static const char *const op_names[VFS_OP_N] = {
     [VFS_OP_OPEN] = "open",     [VFS_OP_WRITE] = "write",   [VFS_OP_SYNC] = "sync", [VFS_OP_SYNC_DIR] = "sync_dir",
-    [VFS_OP_RENAME] = "rename", [VFS_OP_UNLINK] = "unlink", [VFS_OP_MAP] = "map",
+    [VFS_OP_RENAME] = "rename", [VFS_OP_UNLINK] = "unlink", [VFS_OP_MAP] = "map", [VFS_OP_LINK] = "link",
 };
 
 enum verdict { PASS, FAIL, CRASH_NOW, CRASHED };
@@ -109,6 +109,10 @@ static bool faulty_sync_dir(struct vfs *v, const char *dir, struct err *e) {
     return allowed(v, VFS_OP_SYNC_DIR, e) && vfs_sync_dir(faulty_of(v)->under, dir, e);
 }
 
+static bool faulty_link(struct vfs *v, const char *from, const char *to, struct err *e) {
+    return allowed(v, VFS_OP_LINK, e) && vfs_link(faulty_of(v)->under, from, to, e);
+}
+
 static bool faulty_rename(struct vfs *v, const char *from, const char *to, struct err *e) {
     return allowed(v, VFS_OP_RENAME, e) && vfs_rename(faulty_of(v)->under, from, to, e);
 }
@@ -151,6 +155,7 @@ struct vfs *vfs_faulty_new(struct vfs *under, struct vfs_faults *faults) {
         .sync = faulty_sync,
         .sync_dir = faulty_sync_dir,
         .rename = faulty_rename,
+        .link = faulty_link,
         .unlink = faulty_unlink,
         .mkdir = faulty_mkdir,
         .list = faulty_list,

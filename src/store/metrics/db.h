@@ -1,12 +1,15 @@
 /* store/metrics/db: the inside of a tsdb, shared by the files of this folder. Loop thread.
  *
- *   tsdb.c    open, close, tick: sealing, compaction, retention       append.c  batch -> head + log record
- *   seal.c    frozen head -> part                              compact.c parts -> a larger part
+ *   tsdb.c    open, close, tick                                append.c  batch -> head + log record
+ *   seal.c    frozen head -> part                              compact.c parts -> a larger or coarser part
+ *   upkeep.c  which parts are merged, down-sampled, dropped    admin.c   deletions, snapshots
  *   select.c  matchers -> frozen view -> samples                      meta.c    names, values, metadata, exemplars, cardinality */
 #pragma once
+#include "store/metrics/erase.h"
 #include "store/metrics/head.h"
 #include "store/metrics/journal.h"
 #include "store/metrics/part.h"
+#include "store/metrics/refused.h"
 #include "store/metrics/tsdb.h"
 
 /* Where batches with equal target labels come from: a scrape target; one for all of remote write. */
@@ -41,6 +44,7 @@ struct tsdb {
     struct map by_family;            /* hash of the family -> position + 1 */
     struct kept_exemplar *exemplars; /* ring of EXEMPLARS_MAX, made with the first */
     size_t exemplar_n;               /* ever kept */
+    struct refused refused;
     struct tsdb_stats stats;         /* the counters; tsdb_stats() fills in the rest */
 
     char *dir;                     /* NULL: memory only */
@@ -52,6 +56,11 @@ struct tsdb {
     uint64_t log_position;  /* records below are in parts */
     uint64_t seal_position; /* what the part being sealed will cover */
     bool sealing, compacting;
+    struct deletions *deletions;
+    uint64_t deletion_n;                    /* number of the newest deletion */
+    bool cleaning;                          /* asked for by tsdb_clean_tombstones */
+    int64_t now_ms;                         /* of the newest tick */
+    struct snapshot *snapshots;             /* that wait for the head to be sealed */
     int64_t filled_since_ms, retry_seal_ms; /* tick's clock; 0: empty / at once */
 };
 enum { EXEMPLARS_MAX = 16384, SEAL_RETRY_MS = 10000, INDEX_IDLE_S = 60 };
@@ -73,5 +82,19 @@ void db_forget_idle(struct tsdb *db);
 
 /* Freezes the head (unless it is) and turns it into a part: in the pool, or before returning when there is none. */
 void seal_start(struct tsdb *db, bool inline_now);
-/* Merges the parts at [from, from + n) of db->parts. */
-void compact_start(struct tsdb *db, size_t from, size_t n);
+/* Merges parts of one tier, given by age, into one of tier `to`. awaits: they stay, and the new part counts when they are gone; else it replaces
+ * them. */
+void compact_start(struct tsdb *db, struct part *const *parts, size_t n, enum tier to, bool awaits);
+/* What a job that starts now must leave out. */
+struct eraser db_eraser(const struct tsdb *db);
+/* It was made from parts that still count. */
+bool db_part_hidden(const struct tsdb *db, const struct part *p);
+
+/* Every tick: retention, down-sampling, cleaning, merging; at most one job at a time. */
+void upkeep(struct tsdb *db);
+/* After a part came or went: deletions that nothing holds any more are forgotten. */
+void deletions_settle(struct tsdb *db);
+MUST_USE bool deletions_load(struct tsdb *db, struct err *e);
+/* After a seal: what waits for it. failed: why the seal failed; NULL: it did not. */
+void snapshots_go_on(struct tsdb *db, const struct err *failed);
+void snapshots_cancel(struct tsdb *db); /* at close */

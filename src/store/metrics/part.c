@@ -18,26 +18,46 @@ static uint64_t word(const char *p, size_t i) {
     return v;
 }
 
+/* The numbers of other parts: in front of the index, in files of version 1 in the footer. */
+static bool read_others(struct part *p, const char *foot, bool v1, struct err *e) {
+    uint64_t n = word(foot, 9);
+    uint64_t offset = word(foot, 0);
+    if (n > (v1 ? PART_V1_OTHERS_MAX : PART_OTHERS_MAX) || (!v1 && n * 8 > offset - PART_HEADER_BYTES))
+        return err_set(e, ERR_CORRUPT, "the part's footer makes no sense");
+    const char *at = v1 ? foot + 80 : p->file.p + offset - n * 8;
+    if (!v1 && word(foot, 10) != hash_check(at, n * 8)) return err_set(e, ERR_CORRUPT, "the part's list of other parts is damaged");
+    uint64_t *others = mem_alloc(MAX(n, UINT64_C(1)) * sizeof *others);
+    memcpy(others, at, n * sizeof *others);
+    p->meta.others = others;
+    p->meta.others_n = n;
+    return true;
+}
+
 static bool read_footer(struct part *p, struct err *e) {
     str f = p->file;
     if (f.n < PART_HEADER_BYTES + PART_FOOTER_BYTES || word(f.p, 0) != PART_MAGIC) return err_set(e, ERR_CORRUPT, "no metrics part");
-    if (word(f.p, 1) != PART_VERSION)
-        return err_set(e, ERR_UNSUPPORTED, "a part of version %llu; this program reads %d", (unsigned long long)word(f.p, 1), PART_VERSION);
+    uint64_t version = word(f.p, 1);
+    if (version < 1 || version > PART_VERSION)
+        return err_set(e, ERR_UNSUPPORTED, "a part of version %llu; this program reads up to %d", (unsigned long long)version, PART_VERSION);
+    bool v1 = version == 1;
     const char *foot = f.p + f.n - PART_FOOTER_BYTES;
     if (word(foot, 23) != PART_MAGIC || word(foot, 22) != hash_check(foot, PART_FOOTER_BYTES - 16))
         return err_set(e, ERR_CORRUPT, "the part's footer is damaged");
     uint64_t offset = word(foot, 0);
     uint64_t stored = word(foot, 1);
-    if (offset < PART_HEADER_BYTES || stored > f.n || offset != f.n - PART_FOOTER_BYTES - stored || word(foot, 9) > PART_REPLACES_MAX)
+    if (offset < PART_HEADER_BYTES || stored > f.n || offset != f.n - PART_FOOTER_BYTES - stored || (!v1 && word(foot, 11) >= TIER_N))
         return err_set(e, ERR_CORRUPT, "the part's footer makes no sense");
     p->min_ms = (int64_t)word(foot, 4);
     p->max_ms = (int64_t)word(foot, 5);
     p->samples = word(foot, 6);
     p->rows = word(foot, 7);
-    p->log_position = word(foot, 8);
-    p->replaces_n = word(foot, 9);
-    for (size_t i = 0; i < p->replaces_n; i++) p->replaces[i] = word(foot, 10 + i);
-    return true;
+    p->meta.log_position = word(foot, 8);
+    if (!v1) {
+        p->meta.tier = (enum tier)word(foot, 11);
+        p->meta.awaits = word(foot, 12) != 0;
+        p->meta.cleaned = word(foot, 13);
+    }
+    return read_others(p, foot, v1, e);
 }
 
 bool part_open(struct vfs *v, const char *dir, uint64_t seq, struct part **out, struct err *e) {
@@ -45,7 +65,7 @@ bool part_open(struct vfs *v, const char *dir, uint64_t seq, struct part **out, 
     part_path(path, dir, seq);
     struct part *p = mem_zalloc(sizeof *p);
     p->vfs = v;
-    p->seq = seq;
+    p->meta.seq = seq;
     p->refs = 1;
     struct vfs_file file;
     uint64_t size = 0;
@@ -72,6 +92,7 @@ void tsdb_part_ref(struct part *p) {
 void tsdb_part_unref(struct part *p) {
     if (!p || --p->refs > 0) return;
     part_index_free(p->index);
+    free((void *)(uintptr_t)p->meta.others);
     if (p->file.n) vfs_unmap(p->vfs, p->file);
     free(p);
 }
@@ -179,7 +200,7 @@ bool part_index_load(const struct part *p, struct part_index **out, struct err *
     uint64_t raw_n = word(foot, 2);
     AUTO(buf_done) struct buf raw = {0};
     if (word(foot, 3) != hash_check(stored.p, stored.n) || raw_n > PART_INDEX_RAW_MAX || !zstd_decode(stored, raw_n, &raw, NULL) || raw.n != raw_n)
-        return err_set(e, ERR_CORRUPT, "metrics/%016llx.part: the index is damaged", (unsigned long long)p->seq);
+        return err_set(e, ERR_CORRUPT, "metrics/%016llx.part: the index is damaged", (unsigned long long)p->meta.seq);
     struct part_index *x = mem_zalloc(sizeof *x);
     index_init(&x->x, false);
     struct reader r = reader_open(buf_str(&raw));
@@ -187,11 +208,11 @@ bool part_index_load(const struct part *p, struct part_index **out, struct err *
     get_entries(&r, &x->x, &x->x.targets);
     get_entries(&r, &x->x, &x->x.shapes);
     get_clocks(&r, x);
-    get_frames(&r, x, offset);
+    get_frames(&r, x, offset); /* the numbers of other parts may lie between */
     get_rows(&r, x);
     if (r.bad || !index_consistent(x, p)) {
         part_index_free(x);
-        return err_set(e, ERR_CORRUPT, "metrics/%016llx.part: the index makes no sense", (unsigned long long)p->seq);
+        return err_set(e, ERR_CORRUPT, "metrics/%016llx.part: the index makes no sense", (unsigned long long)p->meta.seq);
     }
     *out = x;
     return true;
@@ -223,7 +244,7 @@ bool part_read_frame(const struct part *p, const struct part_index *x, uint32_t 
               zstd_decode(str_n(at + PART_FRAME_HEADER_BYTES, f->stored), f->raw, out, NULL) && out->n - before == f->raw;
     if (ok) return true;
     out->n = before;
-    return err_set(e, ERR_CORRUPT, "metrics/%016llx.part: damaged frame at byte %llu (%u series lost)", (unsigned long long)p->seq,
+    return err_set(e, ERR_CORRUPT, "metrics/%016llx.part: damaged frame at byte %llu (%u series lost)", (unsigned long long)p->meta.seq,
                    (unsigned long long)f->offset, f->rows);
 }
 

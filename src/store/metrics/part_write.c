@@ -20,6 +20,8 @@ struct part_writer {
     struct vfs_file file;
     char tmp[PART_PATH_MAX], path[PART_PATH_MAX], dir[PART_PATH_MAX];
     struct part_meta meta;
+    uint64_t *others;
+    int level;
     bool open;
     uint64_t offset; /* of the next frame */
     struct part_index index;
@@ -52,10 +54,14 @@ static void forget_clocks(struct part_writer *w) {
     w->recent_n = 0;
 }
 
-bool part_writer_open(struct vfs *v, const char *dir, const struct part_meta *m, struct part_writer **out, struct err *e) {
+bool part_writer_open(struct vfs *v, const char *dir, const struct part_meta *m, int level, struct part_writer **out, struct err *e) {
     struct part_writer *w = mem_zalloc(sizeof *w);
     w->vfs = v;
+    assert(m->others_n <= PART_OTHERS_MAX);
     w->meta = *m;
+    w->level = level;
+    w->others = mem_alloc(MAX(m->others_n, (size_t)1) * sizeof *w->others);
+    if (m->others_n) memcpy(w->others, m->others, m->others_n * sizeof *w->others);
     w->min_ms = INT64_MAX;
     w->max_ms = INT64_MIN;
     snprintf(w->dir, sizeof w->dir, "%s", dir);
@@ -92,6 +98,7 @@ void part_writer_free(struct part_writer *w) {
     buf_done(&w->rows);
     buf_done(&w->clocks);
     vec_done(&w->pending_clocks);
+    free(w->others);
     free(w);
 }
 
@@ -99,7 +106,7 @@ static bool write_frame(struct part_writer *w, str raw, uint32_t rows, struct er
     AUTO(buf_done) struct buf b = {0};
     buf_le64(&b, 0);
     buf_le64(&b, 0);
-    zstd_encode(raw, w->meta.level, &b);
+    zstd_encode(raw, w->level, &b);
     uint32_t sizes[2] = {(uint32_t)(b.n - PART_FRAME_HEADER_BYTES), (uint32_t)raw.n};
     memcpy(b.p + 8, sizes, sizeof sizes);
     uint64_t hash = hash_check(b.p + 8, b.n - 8);
@@ -153,15 +160,19 @@ bool part_writer_target(struct part_writer *w, struct labels target, const int64
     return w->clocks.n < PART_FRAME_RAW_BYTES || flush_clocks(w, e);
 }
 
+static bool encode_on(struct part_writer *w, const struct columns *c, const int64_t *t_ms, size_t n) {
+    return w->meta.tier == TIER_RAW ? row_encode(c, t_ms, n, &w->rows) : fields_encode(c, t_ms, n, &w->rows);
+}
+
 /* Encodes the row on the first clock that fits. */
 static struct own_clock *encode_row(struct part_writer *w, const struct columns *c) {
     size_t known = MIN(w->recent_n, (size_t)RECENT_CLOCKS);
     for (size_t i = 0; i < known; i++) {
         struct own_clock *clock = &w->recent[(w->recent_n - 1 - i) % RECENT_CLOCKS];
-        if (row_encode(c, clock->t_ms, clock->n, &w->rows)) return clock;
+        if (encode_on(w, c, clock->t_ms, clock->n)) return clock;
     }
     struct own_clock *own = remember_clock(w, c->t_ms, c->n);
-    bool ok = row_encode(c, own->t_ms, own->n, &w->rows);
+    bool ok = encode_on(w, c, own->t_ms, own->n);
     assert(ok); /* its own times */
     (void)ok;
     return own;
@@ -231,16 +242,17 @@ static void put_index(const struct part_index *x, struct buf *b) {
 static bool write_index(struct part_writer *w, struct err *e) {
     AUTO(buf_done) struct buf raw = {0};
     AUTO(buf_done) struct buf b = {0};
+    for (size_t i = 0; i < w->meta.others_n; i++) buf_le64(&b, w->others[i]);
+    uint64_t others_hash = hash_check(b.p, b.n);
+    size_t index = b.n;
     put_index(&w->index, &raw);
-    zstd_encode(buf_str(&raw), MAX(w->meta.level, 3), &b);
-    uint64_t stored = b.n;
-    uint64_t hash = hash_check(b.p, b.n);
-    const uint64_t words[] = {
-        w->offset,         stored, raw.n, hash, (uint64_t)w->min_ms, (uint64_t)w->max_ms, w->samples, w->index.x.rows.n, w->meta.log_position,
-        w->meta.replaces_n};
+    zstd_encode(buf_str(&raw), MAX(w->level, 3), &b);
+    const uint64_t words[] = {w->offset + index,    b.n - index,         raw.n,       hash_check(b.p + index, b.n - index),
+                              (uint64_t)w->min_ms,  (uint64_t)w->max_ms, w->samples,  w->index.x.rows.n,
+                              w->meta.log_position, w->meta.others_n,    others_hash, (uint64_t)w->meta.tier,
+                              w->meta.awaits,       w->meta.cleaned};
     size_t footer = b.n;
     for (size_t i = 0; i < ARRAY_N(words); i++) buf_le64(&b, words[i]);
-    for (size_t i = 0; i < PART_REPLACES_MAX; i++) buf_le64(&b, i < w->meta.replaces_n ? w->meta.replaces[i] : 0);
     while (b.n - footer < PART_FOOTER_BYTES - 16) buf_char(&b, 0);
     buf_le64(&b, hash_check(b.p + footer, PART_FOOTER_BYTES - 16));
     buf_le64(&b, PART_MAGIC);

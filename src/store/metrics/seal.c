@@ -53,7 +53,7 @@ static struct seal *prepare(struct tsdb *db) {
     s->rows = copy_array(a, x->rows.p, x->rows.n * sizeof *s->rows);
     s->vfs = db->o.vfs;
     s->dir = db->dir;
-    s->meta = (struct part_meta){.seq = db->next_seq++, .log_position = db->seal_position, .level = 3};
+    s->meta = (struct part_meta){.seq = db->next_seq++, .log_position = db->seal_position};
     return s;
 }
 
@@ -136,7 +136,8 @@ static bool write_rows(struct seal *s, struct part_writer *w, struct err *e) {
 static void run_seal(struct job *j) {
     struct seal *s = CONTAINER_OF(j, struct seal, job);
     struct part_writer *w = NULL;
-    s->ok = part_writer_open(s->vfs, s->dir, &s->meta, &w, &s->err) && write_rows(s, w, &s->err) &&
+    enum { LEVEL = 3 };
+    s->ok = part_writer_open(s->vfs, s->dir, &s->meta, LEVEL, &w, &s->err) && write_rows(s, w, &s->err) &&
             part_writer_finish(w, &s->rows_written, &s->err) && (s->rows_written == 0 || part_open(s->vfs, s->dir, s->meta.seq, &s->part, &s->err));
     part_writer_free(w);
 }
@@ -155,11 +156,15 @@ static void seal_done(struct job *j) {
         db->log_position = MAX(db->log_position, s->meta.log_position);
         if (db->wal) wal_checkpoint(db->wal, WAL_METRICS, db->log_position);
         db_forget_idle(db);
+        deletions_settle(db);
     } else {
         db->stats.seal_failures++;
         db->stats.seal_err = s->err;
     }
+    struct err failed = s->err;
+    bool ok = s->ok;
     arena_free(s->arena);
+    snapshots_go_on(db, ok ? NULL : &failed);
 }
 
 void seal_start(struct tsdb *db, bool inline_now) {

@@ -24,6 +24,8 @@ struct part_rows_ref {
 };
 struct part_use {
     struct part *part;
+    struct erased *left_to; /* of a down-sampled part: ranges in which a better tier is read, ascending */
+    size_t left_to_n;
     struct part_rows_ref *p;
     size_t n, cap;
 };
@@ -43,12 +45,19 @@ struct selected {
     struct labels labels;
     uint64_t hash;
     uint32_t first, last; /* pieces */
+    struct erased *erased;
+    size_t erased_n;
 };
 struct tsdb_selection {
     struct arena *arena;
     struct selected *series;
     size_t n, cap;
     size_t max_bytes; /* of one tsdb_read */
+    int64_t from_ms, to_ms;
+    struct {
+        struct tsdb_coarse *p;
+        size_t n, cap;
+    } coarse;
     struct {
         struct piece *p;
         size_t n, cap;
@@ -72,6 +81,7 @@ static struct selected *selected_of(struct tsdb_selection *s, const struct index
         if (labels_eq(old->labels, ls)) return old;
     }
     struct selected fresh = {.labels = ls, .hash = hash, .first = ID_NONE, .last = ID_NONE};
+    fresh.erased_n = deletions_of(s->db->deletions, ls, s->arena, &fresh.erased);
     struct {
         struct selected *p;
         size_t n, cap;
@@ -107,30 +117,39 @@ static const int64_t *copy_clock(struct tsdb_selection *s, const struct clock *c
     return copy;
 }
 
-static void add_row(struct tsdb_selection *s, const struct index *x, const struct match *m, struct row_bytes r, int64_t from_ms, int64_t to_ms) {
-    if (r.n == 0 || r.clock->t_ms[0] > to_ms || r.clock->t_ms[r.clock->n - 1] < from_ms) return;
-    struct piece p = {.bytes = arena_str(s->arena, r.bytes), .clock = copy_clock(s, r.clock), .clock_n = r.clock->n};
-    p.part = ID_NONE;
-    add_piece(s, selected_of(s, x, m), p);
-}
-
 static bool in_range(int64_t min_ms, int64_t max_ms, int64_t from_ms, int64_t to_ms) {
     return min_ms <= to_ms && max_ms >= from_ms;
 }
 
-static bool select_head(struct tsdb *db, const struct matcher *m, size_t n, int64_t from_ms, int64_t to_ms, struct tsdb_selection *s, struct err *e) {
+/* Is all that a piece has in the selection's range deleted? */
+static bool all_erased(const struct tsdb_selection *s, const struct selected *series, int64_t min_ms, int64_t max_ms) {
+    for (size_t i = 0; i < series->erased_n; i++)
+        if (series->erased[i].from_ms <= MAX(min_ms, s->from_ms) && series->erased[i].to_ms >= MIN(max_ms, s->to_ms)) return true;
+    return false;
+}
+
+static void add_row(struct tsdb_selection *s, const struct index *x, const struct match *m, struct row_bytes r) {
+    if (r.n == 0 || !in_range(r.clock->t_ms[0], r.clock->t_ms[r.clock->n - 1], s->from_ms, s->to_ms)) return;
+    struct selected *series = selected_of(s, x, m);
+    if (all_erased(s, series, r.clock->t_ms[0], r.clock->t_ms[r.clock->n - 1])) return;
+    struct piece p = {.bytes = arena_str(s->arena, r.bytes), .clock = copy_clock(s, r.clock), .clock_n = r.clock->n};
+    p.part = ID_NONE;
+    add_piece(s, series, p);
+}
+
+static bool select_head(struct tsdb *db, const struct matcher *m, size_t n, struct tsdb_selection *s, struct err *e) {
     const struct head *h = &db->head;
     const struct frozen *f = h->frozen;
-    bool now = in_range(h->min_ms, h->max_ms, from_ms, to_ms);
-    bool before = f && in_range(f->min_ms, f->max_ms, from_ms, to_ms);
+    bool now = in_range(h->min_ms, h->max_ms, s->from_ms, s->to_ms);
+    bool before = f && in_range(f->min_ms, f->max_ms, s->from_ms, s->to_ms);
     if (!now && !before) return true;
     AUTO(arena_free) struct arena *a = arena_new(16 << 10);
     struct matches found = {0};
     if (!index_match(&h->index, m, n, a, &found, e)) return false;
     for (size_t i = 0; i < found.n; i++) {
         const struct match *x = &found.p[i];
-        if (before) add_row(s, &h->index, x, frozen_row(f, x->row, x->target), from_ms, to_ms);
-        if (now) add_row(s, &h->index, x, head_row(h, x->row), from_ms, to_ms);
+        if (before) add_row(s, &h->index, x, frozen_row(f, x->row, x->target));
+        if (now) add_row(s, &h->index, x, head_row(h, x->row));
     }
     return true;
 }
@@ -153,10 +172,13 @@ static bool select_part(struct tsdb *db, struct part *p, const struct matcher *m
     if (found.n == 0) return true;
     struct part_use use = {.part = p};
     for (size_t i = 0; i < found.n; i++) {
+        struct selected *series = selected_of(s, &p->index->x, &found.p[i]);
+        if (all_erased(s, series, p->min_ms, p->max_ms)) continue;
         struct piece piece = {.part = (uint32_t)s->parts.n, .row = found.p[i].row, .state = PIECE_ON_DISK};
-        struct part_rows_ref ref = {piece.row, add_piece(s, selected_of(s, &p->index->x, &found.p[i]), piece)};
+        struct part_rows_ref ref = {piece.row, add_piece(s, series, piece)};
         avec_push(s->arena, &use, ref);
     }
+    if (use.n == 0) return true;
     qsort(use.p, use.n, sizeof *use.p, by_row);
     tsdb_part_ref(p);
     p->pins++;
@@ -164,17 +186,90 @@ static bool select_part(struct tsdb *db, struct part *p, const struct matcher *m
     return true;
 }
 
-static bool select_parts(struct tsdb *db, const struct matcher *m, size_t n, int64_t from_ms, int64_t to_ms, struct tsdb_selection *s,
-                         struct err *e) {
+static bool select_parts(struct tsdb *db, const struct matcher *m, size_t n, struct tsdb_selection *s, struct err *e) {
     for (size_t i = 0; i < db->parts.n; i++) {
         struct part *p = db->parts.p[i];
-        if (in_range(p->min_ms, p->max_ms, from_ms, to_ms) && !select_part(db, p, m, n, s, e)) return false;
+        if (!in_range(p->min_ms, p->max_ms, s->from_ms, s->to_ms) || db_part_hidden(db, p)) continue;
+        if (!select_part(db, p, m, n, s, e)) return false;
     }
     return true;
 }
 
+/* --- tiers: where two have the same time, the step decides which one is read */
+
+static int by_from(const void *a, const void *b) {
+    const struct tsdb_coarse *x = a;
+    const struct tsdb_coarse *y = b;
+    return (x->from_ms > y->from_ms) - (x->from_ms < y->from_ms);
+}
+
+/* Ranges of one resolution that follow each other become one. */
+static void join_coarse(struct tsdb_selection *s) {
+    if (s->coarse.n == 0) return;
+    qsort(s->coarse.p, s->coarse.n, sizeof *s->coarse.p, by_from);
+    size_t n = 0;
+    for (size_t i = 1; i < s->coarse.n; i++) {
+        struct tsdb_coarse *last = &s->coarse.p[n];
+        const struct tsdb_coarse *next = &s->coarse.p[i];
+        if (next->step_ms == last->step_ms && next->from_ms - last->to_ms <= 2 * last->step_ms)
+            last->to_ms = MAX(last->to_ms, next->to_ms);
+        else
+            s->coarse.p[++n] = *next;
+    }
+    s->coarse.n = n + 1;
+}
+
+/* What remains of a part's time when the better tier has `left_to`. */
+static void add_coarse(struct tsdb_selection *s, const struct part_use *use) {
+    int64_t at = MAX(use->part->min_ms, s->from_ms);
+    int64_t end = MIN(use->part->max_ms, s->to_ms);
+    int64_t step_ms = tier_step_ms[use->part->meta.tier];
+    for (size_t i = 0; i < use->left_to_n && at <= end; i++) {
+        const struct erased *r = &use->left_to[i];
+        if (r->to_ms < at || r->from_ms > end) continue;
+        if (r->from_ms > at) avec_push(s->arena, &s->coarse, ((struct tsdb_coarse){at, r->from_ms - 1, step_ms}));
+        at = r->to_ms + 1;
+    }
+    if (at <= end) avec_push(s->arena, &s->coarse, ((struct tsdb_coarse){at, end, step_ms}));
+}
+
+void tsdb_selection_set_step(struct tsdb_selection *s, int64_t step_ms) {
+    assert_loop_thread();
+    enum tier better = step_ms >= tier_step_ms[TIER_1H] ? TIER_1H : TIER_5M;
+    struct erased *covered = arena_new_n(s->arena, struct erased, s->parts.n);
+    size_t covered_n = 0;
+    s->coarse.n = 0;
+    for (size_t i = 0; i < s->parts.n; i++) { /* parts are in the order of their earliest time */
+        const struct part *p = s->parts.p[i].part;
+        if (p->meta.tier != better) continue;
+        struct erased r = {p->min_ms - tier_step_ms[better], p->max_ms};
+        covered[covered_n++] = r;
+    }
+    for (size_t i = 0; i < s->parts.n; i++) {
+        struct part_use *use = &s->parts.p[i];
+        bool worse = use->part->meta.tier != TIER_RAW && use->part->meta.tier != better;
+        use->left_to = covered;
+        use->left_to_n = worse ? covered_n : 0;
+        if (use->part->meta.tier != TIER_RAW) add_coarse(s, use);
+    }
+    join_coarse(s);
+}
+
+const struct tsdb_coarse *tsdb_selection_coarse(const struct tsdb_selection *s, size_t *n) {
+    *n = s->coarse.n;
+    return s->coarse.p;
+}
+
 static int by_labels(const void *a, const void *b) {
     return labels_cmp(((const struct selected *)a)->labels, ((const struct selected *)b)->labels);
+}
+
+/* Series of which everything is deleted. */
+static void drop_empty(struct tsdb_selection *s) {
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->series[i].first != ID_NONE) s->series[n++] = s->series[i];
+    s->n = n;
 }
 
 bool tsdb_select(struct tsdb *db, const struct matcher *m, size_t n, int64_t from_ms, int64_t to_ms, size_t limit, struct tsdb_selection **out,
@@ -184,17 +279,21 @@ bool tsdb_select(struct tsdb *db, const struct matcher *m, size_t n, int64_t fro
     struct tsdb_selection *s = arena_one(a, struct tsdb_selection);
     s->arena = a;
     s->max_bytes = READ_BYTES_MAX;
+    s->from_ms = from_ms;
+    s->to_ms = to_ms;
     s->db = db;
     s->strings = db->head.index.strings.bytes;
     s->strings->refs++;
     s->cache = arena_one(a, struct read_cache);
-    bool ok = select_parts(db, m, n, from_ms, to_ms, s, e) && select_head(db, m, n, from_ms, to_ms, s, e);
+    bool ok = select_parts(db, m, n, s, e) && select_head(db, m, n, s, e);
     map_done(&s->by_hash);
     map_done(&s->by_clock);
     if (!ok) {
         tsdb_selection_free(s);
         return false;
     }
+    drop_empty(s);
+    tsdb_selection_set_step(s, 0);
     if (s->n) qsort(s->series, s->n, sizeof *s->series, by_labels);
     if (limit && s->n > limit) s->n = limit;
     *out = s;
@@ -294,13 +393,52 @@ static void load_piece(const struct tsdb_selection *s, const struct piece *p) {
     }
 }
 
-static bool read_piece(const struct tsdb_selection *s, const struct piece *p, int64_t from_ms, int64_t to_ms, struct columns *c, struct err *e) {
-    if (p->part == ID_NONE) return cells_read(p->bytes, p->clock, p->clock_n, from_ms, to_ms, c, e);
+/* Raw samples as a field of themselves. */
+static void raw_field(struct columns *c, size_t from, enum tsdb_field f) {
+    for (size_t i = from; f == TSDB_COUNT && i < c->n; i++) {
+        bool stale = c->h && c->h[i] ? histogram_is_stale(c->h[i]) : is_stale_nan(c->v[i]);
+        if (c->h) c->h[i] = NULL;
+        c->v[i] = stale ? stale_nan() : 1;
+    }
+}
+
+static bool decode_piece(const struct piece *p, enum tier tier, enum tsdb_field f, int64_t from_ms, int64_t to_ms, struct columns *c, struct err *e) {
+    if (tier == TIER_RAW) return row_decode(p->bytes, p->clock, p->clock_n, from_ms, to_ms, c, e);
+    static const enum series_field fields[] = {[TSDB_LAST] = FIELD_LAST, [TSDB_MIN] = FIELD_MIN,     [TSDB_MAX] = FIELD_MAX,
+                                               [TSDB_SUM] = FIELD_SUM,   [TSDB_COUNT] = FIELD_COUNT, [TSDB_COUNTER] = FIELD_LAST};
+    if (f == TSDB_COUNTER) return fields_decode_counter(p->bytes, p->clock, p->clock_n, from_ms, to_ms, c, e);
+    return fields_decode(p->bytes, fields[f], p->clock, p->clock_n, from_ms, to_ms, c, e);
+}
+
+/* Of a down-sampled part only the ranges that no better tier has. */
+static bool decode_left(const struct part_use *use, const struct piece *p, enum tsdb_field f, int64_t from_ms, int64_t to_ms, struct columns *c,
+                        struct err *e) {
+    for (size_t i = 0; i < use->left_to_n; i++) {
+        const struct erased *r = &use->left_to[i];
+        if (r->to_ms < from_ms || r->from_ms > to_ms) continue;
+        if (r->from_ms > from_ms && !decode_piece(p, use->part->meta.tier, f, from_ms, r->from_ms - 1, c, e)) return false;
+        if (r->to_ms >= to_ms) return true;
+        from_ms = r->to_ms + 1;
+    }
+    return decode_piece(p, use->part->meta.tier, f, from_ms, to_ms, c, e);
+}
+
+static bool read_piece(const struct tsdb_selection *s, const struct piece *p, enum tsdb_field f, int64_t from_ms, int64_t to_ms, struct columns *c,
+                       struct err *e) {
+    size_t before = c->n;
+    bool raw = p->part == ID_NONE || s->parts.p[p->part].part->meta.tier == TIER_RAW;
+    if (p->part == ID_NONE) {
+        if (!cells_read(p->bytes, p->clock, p->clock_n, from_ms, to_ms, c, e)) return false;
+        raw_field(c, before, f);
+        return true;
+    }
     if (p->state == PIECE_ON_DISK) load_piece(s, p);
     if (p->state == PIECE_LOST) return true;
-    size_t before = c->n;
     struct err why;
-    if (row_decode(p->bytes, p->clock, p->clock_n, from_ms, to_ms, c, &why)) return true;
+    if (decode_left(&s->parts.p[p->part], p, f, from_ms, to_ms, c, &why)) {
+        if (raw) raw_field(c, before, f);
+        return true;
+    }
     c->n = before;
     if (why.code == ERR_CORRUPT) {
         lost(s->cache, &why);
@@ -310,13 +448,20 @@ static bool read_piece(const struct tsdb_selection *s, const struct piece *p, in
     return false;
 }
 
-bool tsdb_read(const struct tsdb_selection *s, size_t i, int64_t from_ms, int64_t to_ms, struct arena *a, struct samples *out, struct err *e) {
+bool tsdb_read_field(const struct tsdb_selection *s, size_t i, enum tsdb_field f, int64_t from_ms, int64_t to_ms, struct arena *a,
+                     struct samples *out, struct err *e) {
     assert(i < s->n);
+    const struct selected *series = &s->series[i];
     struct columns c = {.arena = a, .bytes_left = s->max_bytes};
-    for (uint32_t id = s->series[i].first; id != ID_NONE; id = s->pieces.p[id].next) {
-        if (!read_piece(s, &s->pieces.p[id], from_ms, to_ms, &c, e)) return false;
+    for (uint32_t id = series->first; id != ID_NONE; id = s->pieces.p[id].next) {
+        if (!read_piece(s, &s->pieces.p[id], f, from_ms, to_ms, &c, e)) return false;
     }
     if (!columns_ascend(&c, e)) return false;
+    for (size_t k = 0; k < series->erased_n; k++) columns_erase(&c, series->erased[k].from_ms, series->erased[k].to_ms);
     *out = (struct samples){c.n, c.t_ms, c.v, (const struct histogram *const *)c.h, c.st_ms};
     return true;
+}
+
+bool tsdb_read(const struct tsdb_selection *s, size_t i, int64_t from_ms, int64_t to_ms, struct arena *a, struct samples *out, struct err *e) {
+    return tsdb_read_field(s, i, TSDB_LAST, from_ms, to_ms, a, out, e);
 }
