@@ -74,6 +74,17 @@ static void split(struct arena *a, struct labels all, struct labels *target, str
     *own = (struct labels){s, s_n};
 }
 
+/* The limit is there for the series that are known: a new one is named, counted and left out. */
+static bool refuse_series(struct append *p, size_t i, struct labels series, struct err *e) {
+    const struct series_row *r = &p->b->rows[i];
+    int64_t t_ms = r->sample_n ? p->b->t_ms[r->sample_at + r->sample_n - 1] : 0;
+    const struct refused_target *t = refused_add(&p->db->refused, series, r->sample_n, t_ms);
+    e->code = ERR_LIMIT;
+    if (p->r.err.code != ERR_NONE) return false; /* only the first is told */
+    return err_set(e, ERR_LIMIT, "the limit of %llu active series is reached: new series are dropped, %llu samples so far of %.*s",
+                   (unsigned long long)p->db->o.series_max, (unsigned long long)t->samples, (int)t->text_n, t->text);
+}
+
 static bool resolve_new(struct append *p, size_t i, uint64_t key_hash, uint32_t *out, struct err *e) {
     struct tsdb *db = p->db;
     arena_reset(p->arena);
@@ -88,8 +99,7 @@ static bool resolve_new(struct append *p, size_t i, uint64_t key_hash, uint32_t 
         *out = row;
         return true;
     }
-    if (db->o.series_max && db->head.series.n >= db->o.series_max)
-        return err_set(e, ERR_LIMIT, "the limit of %llu active series is reached: new series are dropped", (unsigned long long)db->o.series_max);
+    if (db->o.series_max && db->head.series.n >= db->o.series_max) return refuse_series(p, i, all, e);
     if (target.n == 0) split(p->arena, all, &target, &own);
     *out = head_new_series(&db->head, target, own);
     head_put_key(&db->head, key_hash, *out);

@@ -8,6 +8,8 @@
 
 /* --- finding series */
 
+enum { MORE_KEYS_MIN = 4096 };
+
 uint32_t head_find_key(const struct head *h, uint64_t key_hash) {
     uint32_t at = (uint32_t)key_hash;
     for (uint32_t row; (row = idmap_next(&h->by_key, key_hash, &at)) != ID_NONE;)
@@ -25,6 +27,7 @@ void head_put_key(struct head *h, uint64_t key_hash, uint32_t row) {
         return;
     }
     s->shared = 1;
+    if (h->more_keys.n > h->series.n + MORE_KEYS_MIN) return; /* somebody spells the same labels in ever new ways: it is found by its labels */
     map_put(&h->more_keys, key_hash, (uint64_t)row + 1);
 }
 

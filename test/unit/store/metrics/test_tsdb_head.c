@@ -1,7 +1,9 @@
 #include <math.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "codec/regex.h"
+#include "store/metrics/refused.h"
 #include "unit/store/metrics/help.h"
 
 static struct tsdb *open_memory(struct tsdb_options o) {
@@ -144,6 +146,51 @@ static void drops_new_series_beyond_the_limit_but_never_old_ones(void **state) {
     assert_int_equal(r.dropped, 1);
     assert_int_equal(r.err.code, ERR_LIMIT);
     assert_int_equal(help_push(db, "job=x", "__name__=a", 2000, 1).stored, 1);
+    tsdb_close(db);
+}
+
+static void says_whose_series_were_refused(void **state) {
+    (void)state;
+    struct tsdb *db = open_memory((struct tsdb_options){.series_max = 1});
+    AUTO(arena_free) struct arena *a = arena_new(4096);
+    const struct refused_target *top;
+    assert_int_equal(help_push(db, "job=old", "__name__=a", 1000, 1).stored, 1);
+    assert_int_equal(tsdb_refused_targets(db, a, &top), 0);
+    for (int i = 0; i < 2000; i++) { /* many that do little, one that does much */
+        char target[40];
+        if (i % 2)
+            snprintf(target, sizeof target, "instance=%d,job=small", i);
+        else
+            snprintf(target, sizeof target, "instance=x:80,job=storm");
+        char key[40];
+        snprintf(key, sizeof key, "__name__=m%d", i);
+        struct push_result r = help_push(db, target, key, 1000, 1);
+        assert_int_equal(r.dropped, 1);
+        if (i == 0)
+            assert_string_equal(r.err.msg,
+                                "the limit of 1 active series is reached: new series are dropped, 1 samples so far of "
+                                "{instance=\"x:80\", job=\"storm\"}");
+    }
+    size_t n = tsdb_refused_targets(db, a, &top);
+    assert_int_equal(n, REFUSED_MAX);
+    assert_int_equal(top[0].samples, 1000);
+    assert_true(str_eq(str_n(top[0].text, top[0].text_n), STR("{instance=\"x:80\", job=\"storm\"}")));
+    assert_int_equal(help_push(db, "job=old", "__name__=a", 2000, 1).stored, 1);
+    tsdb_close(db);
+}
+
+/* Labels in another order are another key of the same series; remembering all of them would be a way to fill the memory. */
+static void forgets_keys_when_one_series_has_too_many(void **state) {
+    (void)state;
+    struct tsdb *db = open_memory((struct tsdb_options){0});
+    for (int i = 0; i < 6000; i++) {
+        char key[60]; /* empty values are absent labels */
+        snprintf(key, sizeof key, "__name__=a,x%d=", i);
+        assert_int_equal(help_push(db, "job=j", key, 1000 + i, 1).stored, 1);
+    }
+    struct tsdb_stats s;
+    tsdb_stats(db, &s);
+    assert_int_equal(s.series, 1);
     tsdb_close(db);
 }
 
@@ -319,6 +366,8 @@ int main(void) {
         cmocka_unit_test(finds_one_series_under_two_keys_and_two_targets),
         cmocka_unit_test(rejects_a_label_that_target_and_row_both_have),
         cmocka_unit_test(drops_new_series_beyond_the_limit_but_never_old_ones),
+        cmocka_unit_test(says_whose_series_were_refused),
+        cmocka_unit_test(forgets_keys_when_one_series_has_too_many),
         cmocka_unit_test(keeps_histograms_and_start_timestamps_among_floats),
         cmocka_unit_test(marks_series_that_left_a_whole_target_as_stale),
         cmocka_unit_test(freezes_a_selection_against_later_appends),
