@@ -10,7 +10,6 @@
 #include "store/metrics/journal.h"
 #include "store/metrics/part.h"
 #include "store/metrics/refused.h"
-#include "store/metrics/refused.h"
 #include "store/metrics/tsdb.h"
 
 /* Where batches with equal target labels come from: a scrape target; one for all of remote write. */
@@ -45,7 +44,6 @@ struct tsdb {
     struct map by_family;            /* hash of the family -> position + 1 */
     struct kept_exemplar *exemplars; /* ring of EXEMPLARS_MAX, made with the first */
     size_t exemplar_n;               /* ever kept */
-    struct refused refused;
     struct refused refused;
     struct tsdb_stats stats;         /* the counters; tsdb_stats() fills in the rest */
 
