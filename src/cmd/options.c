@@ -9,7 +9,7 @@
 #include "codec/json.h"
 #include "loop/vfs.h"
 
-enum type { TEXT, SWITCH, DURATION, BYTES, COUNT, LIST };
+enum type { TEXT, SECRET, SWITCH, DURATION, BYTES, COUNT, LIST };
 
 struct option {
     const char *name;
@@ -40,6 +40,11 @@ static const struct option options[] = {
     {"door.udp-zipkin", TEXT, AT(door_udp_zipkin), "127.0.0.1:5775", "Jaeger agent, Zipkin thrift over UDP, or off"},
     {"udp.buffer", BYTES, AT(udp_buffer_bytes), "8MiB", "kernel receive buffer asked for by each UDP door"},
 
+    {"door.forward", TEXT, AT(door_forward), "127.0.0.1:24224", "Fluentd forward protocol (Fluentd, Fluent Bit, docker's fluentd driver), or off"},
+    {"door.syslog-tcp", TEXT, AT(door_syslog_tcp), "127.0.0.1:5514", "syslog over TCP, RFC 5424 and 3164, or off"},
+    {"door.syslog-udp", TEXT, AT(door_syslog_udp), "127.0.0.1:5514", "syslog over UDP, or off"},
+    {"forward.shared-key", SECRET, AT(forward_shared_key), "", "key that forward clients must know; empty: none is asked for"},
+    {"push.message-bytes", BYTES, AT(push_message_bytes), "64MiB", "largest message of the forward and syslog doors, also unpacked"},
     {"host", SWITCH, AT(host), "on", "collect this machine's metrics"},
     {"host.procfs", TEXT, AT(host_procfs), "/proc", "where proc is mounted"},
     {"scrape.interval", DURATION, AT(scrape_interval_ms), "15s", "how often the host and each target are scraped"},
@@ -95,7 +100,7 @@ static const struct option options[] = {
 };
 
 static const char *const type_hint[] = {
-    [TEXT] = "TEXT", [SWITCH] = "on|off", [DURATION] = "DURATION", [BYTES] = "SIZE", [COUNT] = "N", [LIST] = "A,B,..."};
+    [TEXT] = "TEXT", [SECRET] = "TEXT", [SWITCH] = "on|off", [DURATION] = "DURATION", [BYTES] = "SIZE", [COUNT] = "N", [LIST] = "A,B,..."};
 
 bool door_is_off(str address) {
     return address.n == 0 || str_eq(address, STR("off")) || str_eq(address, STR("no"));
@@ -131,7 +136,8 @@ static bool set_text(struct options *o, const struct option *opt, str where, str
     void *at = (char *)o + opt->offset;
     struct err inner;
     switch (opt->type) {
-    case TEXT: *(str *)at = arena_str(o->arena, text); return true;
+    case TEXT:
+    case SECRET: *(str *)at = arena_str(o->arena, text); return true;
     case SWITCH:
         if (parse_switch(text, at)) return true;
         return err_set(e, ERR_INPUT, "%" STR_F ": not a switch: \"%" STR_F "\" (on or off)", STR_A(where), STR_A(text));
@@ -411,6 +417,7 @@ static void put_value(const struct options *o, const struct option *opt, struct 
         for (size_t i = 0; i < list->n; i++) {
             if (i) buf_char(out, ',');
             buf_add(out, list->p[i]);
+    case SECRET: buf_add(out, ((const str *)at)->n ? STR("<secret>") : STR("")); break;
         }
         break;
     }

@@ -16,10 +16,12 @@
 #include "cmd/options.h"
 #include "cmd/self_metrics.h"
 #include "ingest/host.h"
+#include "ingest/forward.h"
 #include "ingest/jaeger_udp.h"
 #include "ingest/scrape.h"
 #include "ingest/self.h"
 #include "ingest/tail.h"
+#include "ingest/syslog.h"
 #include "net/http_client.h"
 
 struct serve {
@@ -35,6 +37,8 @@ struct serve {
     struct self *self;
     struct jaeger_udp *udp[3];
     struct timer *tick;
+    struct push_door *push[3];
+    struct forward_settings forward;
     struct app app;
     int64_t start_ms;
 };
@@ -93,6 +97,22 @@ static bool open_doors(struct serve *s, struct err *e) {
         str address = door_address(&s->options, grpc_doors[i].offset);
         if (door_is_off(address)) continue;
         if (!grpc_server_listen(s->grpc, grpc_doors[i].option + 5, address, &reason))
+static bool open_push_door(struct serve *s, size_t i, str address, struct err *e) {
+    const struct options *o = &s->options;
+    s->forward = (struct forward_settings){o->forward_shared_key, o->push_message_bytes};
+    const struct push_door_settings settings = {
+        .name = push_doors[i].option + 5,
+        .address = address,
+        .protocol = push_doors[i].protocol,
+        .settings = push_doors[i].settings ? (const char *)s + push_doors[i].settings : NULL,
+        .message_bytes_max = o->push_message_bytes,
+        .connections = (unsigned)o->http_connections,
+        .udp_buffer_bytes = o->udp_buffer_bytes,
+        .udp = push_doors[i].udp,
+    };
+    return push_door_open(s->loop, s->pool, &s->store->sink, &settings, &s->push[i], e);
+}
+
             log_warn("serve", "door not open: %s: %s (move it with --%s HOST:PORT, or off)", grpc_doors[i].option, reason.msg, grpc_doors[i].option);
     }
     for (size_t i = 0; i < ARRAY_N(udp_doors); i++) {
@@ -106,7 +126,7 @@ static bool open_doors(struct serve *s, struct err *e) {
 
 /* --- what binnacle says of itself */
 
-enum { MORE_ROWS = 64 };
+enum { MORE_ROWS = 96 };
 
 static size_t udp_rows(const struct serve *s, struct gauge_row *rows) {
     static const struct {
@@ -116,6 +136,12 @@ static size_t udp_rows(const struct serve *s, struct gauge_row *rows) {
         {"binnacle_udp_packets_total", "UDP packets received.", offsetof(struct jaeger_udp_stats, packets)},
         {"binnacle_udp_spans_total", "Spans decoded from UDP packets.", offsetof(struct jaeger_udp_stats, spans)},
         {"binnacle_udp_decode_errors_total", "UDP packets that could not be decoded.", offsetof(struct jaeger_udp_stats, decode_errors)},
+    for (size_t i = 0; i < ARRAY_N(push_doors); i++) {
+        str address = door_address(&s->options, push_doors[i].offset);
+        if (door_is_off(address)) continue;
+        if (!open_push_door(s, i, address, &reason))
+            log_warn("serve", "door not open: %s: %s (move it with --%s HOST:PORT, or off)", push_doors[i].option, reason.msg, push_doors[i].option);
+    }
         {"binnacle_udp_kernel_drops_total", "UDP packets the kernel dropped because the receive buffer was full.",
          offsetof(struct jaeger_udp_stats, kernel_drops)},
     };
@@ -149,6 +175,36 @@ static size_t grpc_rows(const struct serve *s, struct gauge_row *rows) {
     memcpy(rows, all, sizeof all);
     return ARRAY_N(all);
 }
+static size_t push_rows(const struct serve *s, struct gauge_row *rows) {
+    static const struct {
+        const char *name, *type, *help;
+        size_t offset;
+    } columns[] = {
+        {"binnacle_push_events_total", "counter", "Events stored through a push door.", offsetof(struct push_door_stats, events)},
+        {"binnacle_push_bytes_total", "counter", "Bytes received by a push door.", offsetof(struct push_door_stats, bytes)},
+        {"binnacle_push_unreadable_total", "counter", "Messages that could not be decoded.", offsetof(struct push_door_stats, unreadable)},
+        {"binnacle_push_retries_total", "counter", "Rounds repeated because the store refused; the client waits.",
+         offsetof(struct push_door_stats, retries)},
+        {"binnacle_push_connections", "gauge", "Open connections of a push door.", offsetof(struct push_door_stats, connections_open)},
+        {"binnacle_push_connections_refused_total", "counter", "Connections beyond http.connections.",
+         offsetof(struct push_door_stats, connections_refused)},
+        {"binnacle_push_kernel_drops_total", "counter", "Packets the kernel dropped because the receive buffer was full.",
+         offsetof(struct push_door_stats, kernel_drops)},
+    };
+    size_t n = 0;
+    for (size_t c = 0; c < ARRAY_N(columns); c++) {
+        for (size_t i = 0; i < ARRAY_N(s->push); i++) {
+            if (!s->push[i]) continue;
+            struct push_door_stats stats;
+            push_door_stats(s->push[i], &stats);
+            uint64_t v;
+            memcpy(&v, (const char *)&stats + columns[c].offset, sizeof v);
+            rows[n++] = (struct gauge_row){columns[c].name, columns[c].type, columns[c].help, push_doors[i].label, (double)v};
+        }
+    }
+    return n;
+}
+
 
 static void own_page(void *arg, struct buf *page) {
     const struct serve *s = arg;
@@ -184,7 +240,9 @@ static void host_page(void *arg, struct buf *page) {
 
 static void config_yaml(void *arg, struct buf *out) {
     options_put_yaml(&((struct serve *)arg)->options, out);
+    n += push_rows(s, rows + n);
 }
+    n += delta_rows(s, rows + n);
 static void flags_json(void *arg, struct buf *out) {
     options_put_json(&((struct serve *)arg)->options, out);
 }
@@ -482,3 +540,5 @@ int cmd_serve(int argc, char **argv) {
     stop(&s);
     return ok ? 0 : err_exit_code(e.code);
 }
+    for (size_t i = 0; i < ARRAY_N(s->push); i++) push_door_stop(s->push[i]);
+    for (size_t i = 0; i < ARRAY_N(s->push); i++) push_door_free(s->push[i]);

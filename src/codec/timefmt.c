@@ -130,3 +130,20 @@ void time_put_rfc3339_ns(struct buf *b, int64_t ns) {
     }
     buf_char(b, 'Z');
 }
+
+bool time_nearest_year(unsigned month, unsigned day, int64_t ns_of_day, int64_t now_ns, int64_t *out_ns) {
+    if (month < 1 || month > 12) return false;
+    int64_t this_year;
+    unsigned m, d;
+    uint64_t best_gap = UINT64_MAX;
+    time_civil_from_days(now_ns / (DAY_S * NS_PER_S), &this_year, &m, &d);
+    for (int64_t year = this_year - 1; year <= this_year + 1; year++) {
+        if (day < 1 || day > days_in_month(year, month)) continue;
+        int64_t ns = time_days_from_civil(year, month, day) * DAY_S * NS_PER_S + ns_of_day;
+        uint64_t gap = ns > now_ns ? (uint64_t)(ns - now_ns) : (uint64_t)(now_ns - ns);
+        if (gap >= best_gap) continue;
+        best_gap = gap;
+        *out_ns = ns;
+    }
+    return best_gap != UINT64_MAX;
+}

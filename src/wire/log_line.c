@@ -63,23 +63,12 @@ static bool read_klog(str line, int64_t now_ns, struct event *out) {
     if (line.n < sizeof shape - 1 || !memchr("IWEF", line.p[0], 4)) return false;
     for (size_t i = 1; i < sizeof shape - 1; i++)
         if (shape[i] == 'd' ? !is_digit(line.p[i]) : line.p[i] != shape[i]) return false;
-    int64_t year, best_ns = now_ns;
-    unsigned month, day;
-    uint64_t best_gap = UINT64_MAX;
-    time_civil_from_days(now_ns / (86400 * NS_PER_S), &year, &month, &day);
-    for (int64_t y = year - 1; y <= year + 1; y++) {
-        char text[32];
-        int64_t ns;
-        char digits[5] = {(char)('0' + y / 1000 % 10), (char)('0' + y / 100 % 10), (char)('0' + y / 10 % 10), (char)('0' + y % 10), '-'};
-        memcpy(text, digits, 5);
-        memcpy(text + 5, line.p + 1, 2);
-        text[7] = '-';
-        memcpy(text + 8, line.p + 3, 18);
-        if (!time_parse_rfc3339(str_n(text, 26), &ns, NULL)) continue;
-        uint64_t gap = ns > now_ns ? (uint64_t)(ns - now_ns) : (uint64_t)(now_ns - ns);
-        if (gap < best_gap) best_gap = gap, best_ns = ns;
-    }
-    out->time_ns = best_ns;
+    uint64_t v[6]; /* month, day, hour, minute, second, microsecond */
+    static const uint8_t at[] = {1, 3, 6, 9, 12, 15};
+    for (size_t i = 0; i < ARRAY_N(v); i++)
+        if (!str_u64(str_sub(line, at[i], at[i] + (i == 5 ? 6 : 2)), &v[i])) return false;
+    int64_t ns_of_day = (int64_t)(v[2] * 3600 + v[3] * 60 + v[4]) * NS_PER_S + (int64_t)v[5] * 1000;
+    if (v[2] > 23 || v[3] > 59 || v[4] > 60 || !time_nearest_year((unsigned)v[0], (unsigned)v[1], ns_of_day, now_ns, &out->time_ns)) return false;
     out->severity_text = str_sub(line, 0, 1);
     out->severity = severity_from_text(out->severity_text);
     return true;

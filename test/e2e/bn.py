@@ -8,6 +8,7 @@
 
     bn.main()       # runs every test_* of the calling file; closing line "N passed, N failed, N skipped"; exit 1 on failure, 77 if all skipped
 """
+import datetime
 import gzip
 import inspect
 import json
@@ -207,6 +208,11 @@ def wait_for(condition, what, seconds=30, server=None):
         if time.monotonic() > end:
             raise AssertionError('waited %d s for %s%s' % (seconds, what, ':\n' + server.stderr()[-3000:] if server else ''))
         time.sleep(0.02)
+
+
+def epoch(iso):
+    """Seconds since 1970 of "2026-11-22T12:00:00.123Z"."""
+    return datetime.datetime.fromisoformat(iso.replace('Z', '+00:00')).timestamp()
 
 
 def eq(got, want, what=''):
