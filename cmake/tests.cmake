@@ -75,6 +75,8 @@ foreach(source IN LISTS e2e)
   set(label e2e)
   if(name MATCHES "^crash_")
     set(label crash)
+  elseif(name MATCHES "_differential$") # beside the real program, where it is installed
+    set(label differential)
   endif()
   add_test(NAME ${label}/${name} COMMAND ${Python3_EXECUTABLE} -B ${source} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/test/e2e)
   set_tests_properties(${label}/${name} PROPERTIES LABELS ${label} TIMEOUT 600 SKIP_RETURN_CODE 77
@@ -86,4 +88,13 @@ foreach(source IN LISTS conformance)
   add_test(NAME conformance/${name} COMMAND ${Python3_EXECUTABLE} -B ${source} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/test/e2e)
   set_tests_properties(conformance/${name} PROPERTIES LABELS conformance TIMEOUT 600 SKIP_RETURN_CODE 77
     ENVIRONMENT "BINNACLE=$<TARGET_FILE:binnacle>;PYTHONPATH=${CMAKE_SOURCE_DIR}/test/e2e;SHARED=${CMAKE_SOURCE_DIR}/../shared")
+endforeach()
+
+# test/differential/promql.py: beside Debian's Prometheus. Not in the plain tests: `ctest -C differential`, which is ./dev test -L differential.
+file(GLOB differential CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/differential/promql*.py)
+foreach(source IN LISTS differential)
+  get_filename_component(name ${source} NAME_WE)
+  add_test(NAME differential/${name} COMMAND ${Python3_EXECUTABLE} -B ${source} CONFIGURATIONS differential WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}/test/differential)
+  set_tests_properties(differential/${name} PROPERTIES LABELS differential TIMEOUT 1200 SKIP_RETURN_CODE 77
+    ENVIRONMENT "BINNACLE=$<TARGET_FILE:binnacle>;PYTHONPATH=${CMAKE_SOURCE_DIR}/test/e2e")
 endforeach()

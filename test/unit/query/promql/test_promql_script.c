@@ -260,6 +260,31 @@ static void evaluates_the_small_functions(void **state) {
         11);
 }
 
+static void asks_nothing_of_a_side_that_has_nothing_to_match(void **state) {
+    (void)state;
+    assert_passes(
+        "load 5m\n  one{a=\"x\"} 1 1\n  one{a=\"y\"} 1 1\n  many{b=\"z\"} _ 1\n"
+        "\neval instant at 0 many * on() one\n"
+        "\neval instant at 0 nothing / on() group_left() one\n"
+        "\neval instant at 5m many * on() one\n  expect fail\n"
+        "\neval range from 0 to 5m step 5m many * on() one\n  expect fail\n",
+        4);
+}
+
+static void gives_times_no_calendar_has_the_date_prometheus_gives(void **state) {
+    (void)state;
+    assert_passes(
+        "\neval instant at 0 year(vector(NaN))\n  {} 292277026596\n"
+        "\neval instant at 0 month(vector(-Inf))\n  {} 12\n"
+        "\neval instant at 0 day_of_month(vector(Inf))\n  {} 4\n"
+        "\neval instant at 0 hour(vector(1e30))\n  {} 15\n"
+        "\neval instant at 0 minute(vector(NaN))\n  {} 30\n"
+        "\neval instant at 0 day_of_week(vector(NaN))\n  {} 0\n"
+        "\neval instant at 0 day_of_year(vector(NaN))\n  {} 339\n"
+        "\neval instant at 0 days_in_month(vector(NaN))\n  {} 31\n",
+        8);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sees_wrong_expectations),
@@ -273,6 +298,8 @@ int main(void) {
         cmocka_unit_test(reads_classic_and_native_histograms_alike),
         cmocka_unit_test(enriches_with_info_series),
         cmocka_unit_test(evaluates_the_small_functions),
+        cmocka_unit_test(asks_nothing_of_a_side_that_has_nothing_to_match),
+        cmocka_unit_test(gives_times_no_calendar_has_the_date_prometheus_gives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
