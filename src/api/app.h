@@ -6,6 +6,7 @@
 #include "model/target.h"
 #include "net/http_server.h"
 #include "store/store.h"
+#include "wire/otlp_metrics.h"
 
 struct app {
     struct loop *loop;
@@ -18,6 +19,8 @@ struct app {
     uint64_t query_samples_max;
     size_t query_bytes_max;
     size_t buckets_max;       /* Elasticsearch search.max_buckets */
+    struct otlp_metrics_options otlp;
+    struct otlp_deltas *deltas; /* api/otlp_delta's; freed by its owner */
     struct es_state *elastic; /* api/elastic's own, made when needed; elastic_state_free at the end */
     /* views, set by cmd/serve; may be NULL in tests */
     void (*targets)(void *arg, struct arena *a, struct target_view **out, size_t *n);
@@ -31,7 +34,7 @@ struct app {
 
 /* One table per file of api/; cmd/serve puts them together. */
 extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], jaeger_v3_routes[], otlp_routes[], push_routes[], ui_routes[],
-    loki_routes[], admin_routes[];
+    loki_routes[], admin_routes[], import_routes[], influx_routes[];
 
 /* Ends app->elastic; NULL is fine. */
 void elastic_state_free(struct es_state *s);
@@ -39,4 +42,4 @@ void elastic_state_free(struct es_state *s);
 bool elastic_error_body(void *app, const struct http_exchange *x, int status, str reason, struct buf *out, str *content_type);
 
 /* Door kinds (http_route.doors bits). */
-enum { DOOR_MAIN = 1, DOOR_ELASTIC = 2, DOOR_JAEGER = 4, DOOR_OTLP = 8, DOOR_COLLECTOR = 16, DOOR_ZIPKIN = 32, DOOR_LOKI = 64 };
+enum { DOOR_MAIN = 1, DOOR_ELASTIC = 2, DOOR_JAEGER = 4, DOOR_OTLP = 8, DOOR_COLLECTOR = 16, DOOR_ZIPKIN = 32, DOOR_LOKI = 64, DOOR_INFLUX = 128 };

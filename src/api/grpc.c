@@ -47,7 +47,7 @@ static void reply_jaeger(struct intake *r) {
 _Static_assert(OTLP_PROTOBUF == 0, "the decoders shared with OTLP/HTTP read the encoding from the variant");
 static const struct intake_kind traces_kind = {SIGNAL_TRACES, otlp_decode_traces, reply_otlp};
 static const struct intake_kind logs_kind = {SIGNAL_LOGS, otlp_decode_logs, reply_otlp};
-static const struct intake_kind metrics_kind = {SIGNAL_METRICS, otlp_decode_metrics, reply_otlp};
+static const struct intake_kind metrics_kind = {SIGNAL_METRICS, otlp_decode_metrics, reply_otlp, otlp_sum_deltas};
 static const struct intake_kind jaeger_kind = {SIGNAL_TRACES, decode_jaeger, reply_jaeger};
 
 static void export_traces(void *app, struct grpc_exchange *x) {

@@ -47,17 +47,21 @@ static void pushed(void *arg, const struct push_result *result) {
 }
 
 static void count_metrics(struct intake *r, const struct metric_batch *b) {
-    r->exemplars += b->exemplar_n;
-    for (size_t i = 0; i < b->sample_n; i++) {
-        if (b->h && b->h[i])
-            r->histograms++;
-        else
-            r->samples++;
+    for (size_t i = 0; i < b->row_n; i++) {
+        const struct series_row *row = &b->rows[i];
+        r->exemplars += row->exemplar_n;
+        for (uint32_t k = row->sample_at; k < row->sample_at + row->sample_n; k++) {
+            if (b->h && b->h[k])
+                r->histograms++;
+            else
+                r->samples++;
+        }
     }
 }
 
 static void push(struct intake *r) {
     struct sink *sink = &r->app->store->sink;
+    if (r->err.code == ERR_NONE && r->kind->before_push) r->kind->before_push(r);
     sink->count_refused(sink, r->kind->signal, r->err.code == ERR_NONE ? r->partial.rejected : ITEMS_UNKNOWN);
     if (r->err.code != ERR_NONE) return finish(r);
     r->pending = 1; /* ours, so that an answer within push_* does not end the request early */
@@ -104,6 +108,26 @@ void intake_start(struct app *app, struct http_exchange *x, const struct intake_
 
 void intake_start_grpc(struct app *app, struct grpc_exchange *x, const struct intake_kind *kind) {
     start((struct intake){.grpc = x, .body = x->body, .app = app, .kind = kind});
+}
+
+void intake_one_batch(struct intake *r, struct metric_batch *b) {
+    r->metrics = mem_alloc(sizeof *r->metrics);
+    r->metrics[0] = b;
+    r->metric_n = 1;
+}
+
+bool intake_extra_labels(const struct http_exchange *x, struct arena *a, struct labels *out, struct err *e) {
+    struct label *l = arena_new_n(a, struct label, x->param_n);
+    size_t n = 0;
+    for (size_t i = 0; i < x->param_n; i++) {
+        str value = x->params[i].value, name;
+        if (!str_eq(x->params[i].name, STR("extra_label"))) continue;
+        if (!str_cut(&value, '=', &name) || name.n == 0) return err_set(e, ERR_INPUT, "extra_label: expected name=value");
+        l[n++] = (struct label){name, value};
+    }
+    if (!labels_sort(l, &n, e)) return false;
+    *out = labels_copy(a, (struct labels){l, n});
+    return true;
 }
 
 str intake_content_type(const struct http_exchange *x) {

@@ -13,6 +13,8 @@ struct intake_kind {
     /* Loop thread, once: answers r->x or r->grpc. r->err tells a failed decode, a full queue or a store that took nothing; else r->partial has all
      * that was refused, by the decoder and by the store. */
     void (*reply)(struct intake *r);
+    /* Loop thread, or NULL: the decoded batches on their way to the store; may refuse items as the decoder does. */
+    void (*before_push)(struct intake *r);
 };
 struct intake {
     struct http_exchange *x; /* one of both */
@@ -26,6 +28,7 @@ struct intake {
     size_t metric_n;
     struct otlp_partial partial;
     size_t stored, samples, histograms, exemplars; /* stored items; metrics: what was in the batches */
+    size_t skipped;                                /* the kind's own: items among partial.rejected that make no bad reply */
     struct err err;                                /* code ERR_NONE: all went well */
     /* private */
     struct job job;
@@ -34,5 +37,9 @@ struct intake {
 };
 void intake_start(struct app *app, struct http_exchange *x, const struct intake_kind *kind, int variant);
 void intake_start_grpc(struct app *app, struct grpc_exchange *x, const struct intake_kind *kind);
+/* A decoder's result of one metric batch. */
+void intake_one_batch(struct intake *r, struct metric_batch *b);
+/* The parameters extra_label=name=value, sorted, in the arena. */
+MUST_USE bool intake_extra_labels(const struct http_exchange *x, struct arena *a, struct labels *out, struct err *e);
 /* The media type of the request, without parameters. */
 str intake_content_type(const struct http_exchange *x);

@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 #include "api/intake.h"
+#include "api/otlp_delta.h"
 #include "base/clock.h"
 #include "wire/otlp_logs.h"
-#include "wire/otlp_metrics.h"
 #include "wire/otlp_trace.h"
 
 static const str content_types[] = {[OTLP_PROTOBUF] = STR_INIT("application/x-protobuf"), [OTLP_JSON] = STR_INIT("application/json")};
@@ -21,10 +21,14 @@ bool otlp_decode_logs(struct intake *r, struct err *e) {
 }
 bool otlp_decode_metrics(struct intake *r, struct err *e) {
     struct otlp_metric_batches b;
-    if (!otlp_metrics_decode((enum otlp_encoding)r->variant, r->body, r->now_ns / NS_PER_MS, &b, &r->partial, e)) return false;
+    if (!otlp_metrics_decode((enum otlp_encoding)r->variant, r->body, r->now_ns / NS_PER_MS, &r->app->otlp, &b, &r->partial, e)) return false;
     r->metrics = b.p;
     r->metric_n = b.n;
     return true;
+}
+
+void otlp_sum_deltas(struct intake *r) {
+    for (size_t i = 0; i < r->metric_n; i++) otlp_deltas_apply(r->app->deltas, r->metrics[i], r->now_ns / NS_PER_MS, &r->partial);
 }
 
 static void put_status(struct buf *b, enum otlp_encoding enc, const struct err *e) {
@@ -107,7 +111,7 @@ static void reply_metrics(struct intake *r) {
 
 static const struct intake_kind kinds[] = {{SIGNAL_TRACES, otlp_decode_traces, reply_traces},
                                            {SIGNAL_LOGS, otlp_decode_logs, reply_logs},
-                                           {SIGNAL_METRICS, otlp_decode_metrics, reply_metrics}};
+                                           {SIGNAL_METRICS, otlp_decode_metrics, reply_metrics, otlp_sum_deltas}};
 
 static void start(void *app, struct http_exchange *x, const struct intake_kind *kind) {
     str type = intake_content_type(x);

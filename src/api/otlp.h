@@ -12,5 +12,7 @@ bool otlp_error_body(const struct http_exchange *x, int status, str reason, stru
 bool otlp_decode_traces(struct intake *r, struct err *e);
 bool otlp_decode_logs(struct intake *r, struct err *e);
 bool otlp_decode_metrics(struct intake *r, struct err *e);
+/* intake_kind.before_push of metrics. */
+void otlp_sum_deltas(struct intake *r);
 /* The Export response: partial_success when something was refused. rejected_key: its JSON name ("rejectedSpans"); protobuf has no need of it. */
 void otlp_put_partial(struct buf *b, enum otlp_encoding enc, const struct otlp_partial *p, str rejected_key);

@@ -1,12 +1,9 @@
-/* api/push: the other push protocols: Prometheus remote write 1.0 and 2.0, import of metrics pages, Jaeger's Thrift over HTTP (port 14268) and
- * Zipkin's JSON, Thrift and protobuf (port 9411). Acknowledged once durable. */
+/* api/push: the other push protocols: Prometheus remote write 1.0 and 2.0, Jaeger's Thrift over HTTP (port 14268) and Zipkin's JSON, Thrift and
+ * protobuf (port 9411). Acknowledged once durable. */
 #include <stdio.h>
 
 #include "api/intake.h"
-#include "base/clock.h"
-#include "base/mem.h"
 #include "wire/jaeger_thrift.h"
-#include "wire/prom_text.h"
 #include "wire/remote_write.h"
 #include "wire/zipkin_json.h"
 #include "wire/zipkin_proto.h"
@@ -18,18 +15,12 @@ static void reply_text(struct intake *r, int good_status) {
     http_reply_text(r->x, good_status, STR(""));
 }
 
-static void one_metric_batch(struct intake *r, struct metric_batch *b) {
-    r->metrics = mem_alloc(sizeof *r->metrics);
-    r->metrics[0] = b;
-    r->metric_n = 1;
-}
-
 /* --- remote write */
 
 static bool decode_remote_write(struct intake *r, struct err *e) {
     struct metric_batch *b;
     if (!remote_write_decode(r->body, (enum remote_write_version)r->variant, REMOTE_WRITE_BYTES_MAX, &b, &r->partial, e)) return false;
-    one_metric_batch(r, b);
+    intake_one_batch(r, b);
     return true;
 }
 
@@ -82,44 +73,6 @@ static void remote_write(void *app, struct http_exchange *x) {
     intake_start(app, x, &remote_write_kind, v2 ? REMOTE_WRITE_2 : REMOTE_WRITE_1);
 }
 
-/* --- metrics pages: ?timestamp=ms for lines without one, ?extra_label=name=value for all */
-
-static bool extra_labels(const struct http_exchange *x, struct arena *a, struct labels *out, struct err *e) {
-    struct label *l = arena_new_n(a, struct label, x->param_n);
-    size_t n = 0;
-    for (size_t i = 0; i < x->param_n; i++) {
-        str value = x->params[i].value, name;
-        if (!str_eq(x->params[i].name, STR("extra_label"))) continue;
-        if (!str_cut(&value, '=', &name) || name.n == 0) return err_set(e, ERR_INPUT, "extra_label: expected name=value");
-        l[n++] = (struct label){name, value};
-    }
-    if (!labels_sort(l, &n, e)) return false;
-    *out = labels_copy(a, (struct labels){l, n});
-    return true;
-}
-
-static bool decode_page(struct intake *r, struct err *e) {
-    AUTO(metric_batch_free) struct metric_batch *b = metric_batch_new(r->body.n * 2 + 1024);
-    struct prom_text_options o = {.default_t_ms = r->now_ns / NS_PER_MS, .honor_timestamps = true, .openmetrics = r->variant};
-    str at = http_param(r->x, STR("timestamp"));
-    if (at.n && !str_i64(at, &o.default_t_ms)) return err_set(e, ERR_INPUT, "timestamp: expected ms since 1970");
-    if (!extra_labels(r->x, b->arena, &o.target, e)) return false;
-    if (!prom_text_parse(arena_str(b->arena, r->body), &o, b, e)) return false;
-    b->target = o.target;
-    one_metric_batch(r, TAKE(b));
-    return true;
-}
-static void reply_page(struct intake *r) {
-    if (r->err.code == ERR_NONE && r->partial.rejected)
-        err_set(&r->err, ERR_INPUT, "%zu samples refused: %s", r->partial.rejected, r->partial.reason);
-    reply_text(r, 204);
-}
-static const struct intake_kind page_kind = {SIGNAL_METRICS, decode_page, reply_page};
-
-static void import_page(void *app, struct http_exchange *x) {
-    intake_start(app, x, &page_kind, str_eq_nocase(intake_content_type(x), STR("application/openmetrics-text")));
-}
-
 /* --- spans */
 
 enum span_format { JAEGER_THRIFT, ZIPKIN_THRIFT, ZIPKIN_PROTO, ZIPKIN_JSON_1, ZIPKIN_JSON_2 };
@@ -170,7 +123,6 @@ static void zipkin_v2_spans(void *app, struct http_exchange *x) {
 
 const struct http_route push_routes[] = {
     {HTTP_POST, "/api/v1/write", remote_write, DOOR_MAIN},
-    {HTTP_POST, "/api/v1/import/prometheus", import_page, DOOR_MAIN},
     {HTTP_POST, "/api/traces", jaeger_spans, DOOR_MAIN | DOOR_COLLECTOR},
     {HTTP_POST, "/api/v2/spans", zipkin_v2_spans, DOOR_MAIN | DOOR_ZIPKIN},
     {HTTP_POST, "/api/v1/spans", zipkin_v1_spans, DOOR_MAIN | DOOR_ZIPKIN},

@@ -32,7 +32,7 @@ struct options {
     str config, data, listen, log_level;
     bool doors;
     str door_elastic, door_jaeger, door_otlp_http, door_collector, door_zipkin, door_udp_compact, door_udp_binary, door_udp_zipkin, door_otlp_grpc,
-        door_jaeger_grpc, door_loki;
+        door_jaeger_grpc, door_loki, door_influx;
     uint64_t udp_buffer_bytes;
 
     bool host, self_logs, self_traces, tail;
@@ -44,6 +44,11 @@ struct options {
     struct str_list scrape_targets, tail_files;
     bool tail_from_start;
     uint64_t tail_line_bytes;
+
+    str otlp_translation;
+    struct str_list otlp_promote;
+    bool otlp_keep_identifying;
+    uint64_t otlp_delta_series;
 
     int64_t retention_metrics_ms, retention_logs_ms, retention_traces_ms;
     uint64_t retention_metrics_bytes, retention_logs_bytes, retention_traces_bytes;

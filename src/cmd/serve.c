@@ -9,6 +9,7 @@
 #include "api/app.h"
 #include "api/grpc.h"
 #include "api/otlp.h"
+#include "api/otlp_delta.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -56,6 +57,7 @@ static const struct {
     {"door.collector", offsetof(struct options, door_collector), DOOR_COLLECTOR},
     {"door.zipkin", offsetof(struct options, door_zipkin), DOOR_ZIPKIN},
     {"door.loki", offsetof(struct options, door_loki), DOOR_LOKI},
+    {"door.influx", offsetof(struct options, door_influx), DOOR_INFLUX},
 };
 
 static const struct {
@@ -75,8 +77,9 @@ static const struct {
     {"door.udp-zipkin", "udp-zipkin", offsetof(struct options, door_udp_zipkin)},
 };
 
-static const struct http_route *const route_tables[] = {admin_routes,     otlp_routes, push_routes,    prometheus_routes, jaeger_routes,
-                                                        jaeger_v3_routes, loki_routes, elastic_routes, ui_routes};
+static const struct http_route *const route_tables[] = {admin_routes,  otlp_routes,      push_routes, prometheus_routes,
+                                                        jaeger_routes, jaeger_v3_routes, loki_routes, import_routes,
+                                                        influx_routes, elastic_routes,   ui_routes};
 
 static str door_address(const struct options *o, size_t offset) {
     return *(const str *)((const char *)o + offset);
@@ -206,11 +209,27 @@ static size_t push_rows(const struct serve *s, struct gauge_row *rows) {
 }
 
 
+static size_t delta_rows(const struct serve *s, struct gauge_row *rows) {
+    static const char name[] = "binnacle_otlp_delta_refused_total", help[] = "OTLP differences that were refused.";
+    struct otlp_deltas_stats t;
+    otlp_deltas_stats(s->app.deltas, &t);
+    const struct gauge_row all[] = {
+        {"binnacle_otlp_delta_series", "gauge", "Series with delta temporality whose totals are kept.", "", (double)t.series},
+        {name, "counter", help, "{reason=\"order\"}", (double)t.refused_order},
+        {name, "counter", help, "{reason=\"start\"}", (double)t.refused_start},
+        {name, "counter", help, "{reason=\"limit\"}", (double)t.refused_limit},
+        {name, "counter", help, "{reason=\"layout\"}", (double)t.refused_layout},
+    };
+    memcpy(rows, all, sizeof all);
+    return ARRAY_N(all);
+}
+
 static void own_page(void *arg, struct buf *page) {
     const struct serve *s = arg;
     struct gauge_row rows[MORE_ROWS];
     size_t n = udp_rows(s, rows);
     n += grpc_rows(s, rows + n);
+    n += delta_rows(s, rows + n);
     if (s->scraper) {
         struct scraper_stats t;
         scraper_stats(s->scraper, &t);
@@ -462,6 +481,19 @@ static void open_http(struct serve *s) {
     s->app.http = s->http;
 }
 
+static bool open_otlp(struct serve *s, struct err *e) {
+    const struct options *o = &s->options;
+    struct otlp_metrics_options *otlp = &s->app.otlp;
+    if (!otlp_translation_named(o->otlp_translation, &otlp->translation))
+        return err_set(e, ERR_INPUT, "unknown otlp.translation-strategy \"%" STR_F "\" (see binnacle serve --help)", STR_A(o->otlp_translation));
+    otlp->promoted = o->otlp_promote.p;
+    otlp->promoted_n = o->otlp_promote.n;
+    otlp->promote_all = otlp->promoted_n == 1 && str_eq(otlp->promoted[0], STR("*"));
+    otlp->keep_identifying = o->otlp_keep_identifying;
+    s->app.deltas = otlp_deltas_new(o->otlp_delta_series);
+    return true;
+}
+
 static void open_grpc(struct serve *s) {
     const struct options *o = &s->options;
     const struct grpc_server_config c = {
@@ -487,6 +519,7 @@ static bool start(struct serve *s, struct err *e) {
     s->client = http_client_new(s->loop);
     s->scraper = scraper_new(s->loop, s->pool, s->client, &s->store->sink, o->scrape_body_bytes);
     open_http(s);
+    if (!open_otlp(s, e)) return false;
     open_grpc(s);
     s->self = self_new(s->loop, &s->store->sink, o->self_logs, o->self_traces);
     if (!open_doors(s, e) || !add_targets(s, e) || !start_tail(s, e)) return false;
@@ -509,6 +542,7 @@ static void stop(struct serve *s) {
     http_server_free(s->http);
     grpc_server_free(s->grpc);
     elastic_state_free(s->app.elastic);
+    otlp_deltas_free(s->app.deltas);
     loop_free(s->loop);
 }
 

@@ -185,13 +185,13 @@ static void submit(struct target *t, struct scrape_job *s) {
     page_parsed(&s->job);
 }
 
-/* Prometheus' rule: 2 ms, but no more than a hundredth of the interval. */
+/* Prometheus' rule: a scrape that is off by no more than 2 ms, or a hundredth of the interval, has the time of its interval. */
 static int64_t aligned_time(struct target *t, int64_t now_ms) {
-    int64_t interval = t->settings.interval_ms, late = now_ms - t->due_ms;
+    int64_t interval = t->settings.interval_ms, tolerance = MIN(interval / 100, (int64_t)2), late = now_ms - t->due_ms;
     if (t->due_ms == 0 || late < 0) return t->due_ms = now_ms;
-    t->due_ms += late / interval * interval;
+    t->due_ms += (late + tolerance) / interval * interval;
     late = now_ms - t->due_ms;
-    return late <= MIN(interval / 100, (int64_t)2) ? t->due_ms : now_ms;
+    return late <= tolerance ? t->due_ms : now_ms; /* less than 0: early, within the tolerance */
 }
 
 static struct scrape_job *scrape_job_new(struct target *t) {

@@ -112,7 +112,7 @@ struct data {
     uint32_t temporality;
     bool monotonic;
 };
-enum { TEMPORALITY_CUMULATIVE = 2 };
+enum { TEMPORALITY_DELTA = 1, TEMPORALITY_CUMULATIVE = 2 };
 #define DATA_TABLE(name, point_msg)                                                     \
     static const struct otlp_field name##_data_fields[] = {                             \
         [1] = {"dataPoints", OTLP_LIST, offsetof(struct data, points), &point_msg},     \
@@ -135,11 +135,13 @@ struct metric {
 
 struct collector {
     struct otlp_ctx *ctx;
+    const struct otlp_metrics_options *o;
     struct otlp_partial *partial;
     int64_t now_ms, newest_ms; /* newest: of the resource being read */
     struct rows rows;          /* of the resource being read; batch NULL: none yet */
     size_t bytes;              /* arenas of the finished batches */
     size_t points;
+    VEC(uint8_t) deltas; /* per row; empty: none so far */
     VEC(struct metric_batch *) batches;
 };
 
@@ -169,12 +171,13 @@ static int by_label_then_key(const void *a, const void *b) {
 }
 
 /* Attributes -> labels, sorted. Different keys that end as one label name: values joined by ';' in key order. */
-static bool make_labels(struct arena *a, const struct field *attrs, size_t n, struct label **out, size_t *out_n, str *bad) {
+static bool make_labels(struct arena *a, enum otlp_translation how, const struct field *attrs, size_t n, struct label **out, size_t *out_n,
+                        str *bad) {
     struct named_value *v = arena_new_n(a, struct named_value, n);
     size_t m = 0, kept = 0;
     for (size_t i = 0; i < n; i++) {
-        struct label l = {otlp_label_name(a, attrs[i].key), otlp_label_value(a, &attrs[i].value)};
-        if (!utf8_valid(l.value)) {
+        struct label l = {otlp_label_name(a, how, attrs[i].key), otlp_label_value(a, &attrs[i].value)};
+        if (!utf8_valid(l.value) || !utf8_valid(l.name)) {
             *bad = attrs[i].key;
             return false;
         }
@@ -237,7 +240,9 @@ static void add_exemplars(struct collector *c, const struct point *p, double lo,
         struct label *attrs, *l;
         size_t attr_n, n;
         str bad;
-        if (!(v > lo && v <= hi) || x->time_ns > INT64_MAX || !make_labels(c->ctx->arena, x->attrs.p, x->attrs.n, &attrs, &attr_n, &bad)) continue;
+        if (!(v > lo && v <= hi) || x->time_ns > INT64_MAX ||
+            !make_labels(c->ctx->arena, c->o->translation, x->attrs.p, x->attrs.n, &attrs, &attr_n, &bad))
+            continue;
         l = arena_new_n(a, struct label, attr_n + 2);
         n = attr_n;
         if (n) memcpy(l, attrs, n * sizeof *l);
@@ -316,8 +321,8 @@ static void add_point(struct collector *c, const struct kind *kind, str name, co
     str bad;
     if (p->time_ns > INT64_MAX || p->start_ns > INT64_MAX) {
         otlp_reject(c->partial, "metric %" STR_F ": the time is after the year 2262", STR_A(name));
-    } else if (!make_labels(c->ctx->arena, p->attrs.p, p->attrs.n, &base.l, &base.n, &bad)) {
-        otlp_reject(c->partial, "metric %" STR_F ": the value of attribute %" STR_F " is not UTF-8", STR_A(name), STR_A(bad));
+    } else if (!make_labels(c->ctx->arena, c->o->translation, p->attrs.p, p->attrs.n, &base.l, &base.n, &bad)) {
+        otlp_reject(c->partial, "metric %" STR_F ": attribute %" STR_F " is not UTF-8", STR_A(name), STR_A(bad));
     } else {
         size_t rejected = c->partial->rejected;
         base.t_ms = p->time_ns ? (int64_t)p->time_ns / NS_PER_MS : c->now_ms;
@@ -335,6 +340,11 @@ static void refuse_points(struct collector *c, size_t n, const char *why, str na
     c->partial->rejected += n - 1;
 }
 
+static void mark_deltas(struct collector *c, size_t first_row) {
+    while (c->deltas.n < first_row) vec_push(&c->deltas, 0);
+    while (c->deltas.n < c->rows.rows.n) vec_push(&c->deltas, 1);
+}
+
 static void metric_done(struct otlp_ctx *ctx, void *item) {
     struct collector *c = ctx->arg;
     const struct metric *m = item;
@@ -348,15 +358,19 @@ static void metric_done(struct otlp_ctx *ctx, void *item) {
     enum otlp_metric_class class = is_sum                 ? (m->data.monotonic ? OTLP_CLASS_COUNTER : OTLP_CLASS_OTHER)
                                    : type == METRIC_GAUGE ? OTLP_CLASS_GAUGE
                                                           : OTLP_CLASS_OTHER;
-    if (kind->has_temporality && m->data.temporality != TEMPORALITY_CUMULATIVE)
-        return refuse_points(c, m->data.points.n, "delta temporality is not offered: set the exporter to cumulative", m->name);
+    bool delta = kind->has_temporality && m->data.temporality == TEMPORALITY_DELTA;
+    if (kind->has_temporality && !delta && m->data.temporality != TEMPORALITY_CUMULATIVE)
+        return refuse_points(c, m->data.points.n, "the aggregation temporality is neither delta nor cumulative", m->name);
     begin_batch(c);
     struct arena *a = c->rows.batch->arena;
-    str name = otlp_metric_name(a, m->name, m->unit, class);
+    str name = otlp_metric_name(a, c->o->translation, m->name, m->unit, class);
     if (name.n == 0) return refuse_points(c, m->data.points.n, "the metric has no usable name", m->name);
+    if (!utf8_valid(name)) return refuse_points(c, m->data.points.n, "the name is not UTF-8", STR("?"));
     const struct point *p = m->data.points.p;
+    size_t first_row = c->rows.rows.n;
     for (size_t i = 0; i < m->data.points.n && has_room(c); i++) add_point(c, kind, name, &p[i]);
-    vec_push(&c->rows.metas, ((struct metric_meta){name, type, arena_str(a, m->description), STR("")}));
+    if (delta) mark_deltas(c, first_row);
+    vec_push(&c->rows.metas, ((struct metric_meta){name, type, arena_str(a, m->description), otlp_unit_name(a, m->unit)}));
 }
 
 /* job and instance, and target_info for the rest. */
@@ -369,10 +383,8 @@ static void add_target(struct collector *c, const struct field *attrs, size_t n)
     for (size_t i = 0; i < n; i++) {
         size_t k = 0;
         while (k < ARRAY_N(id) && !str_eq(attrs[i].key, identifying[k])) k++;
-        if (k < ARRAY_N(id))
-            id[k] = otlp_label_value(c->ctx->arena, &attrs[i].value);
-        else
-            rest[rest_n++] = attrs[i];
+        if (k < ARRAY_N(id)) id[k] = otlp_label_value(c->ctx->arena, &attrs[i].value);
+        if (k == ARRAY_N(id) || c->o->keep_identifying) rest[rest_n++] = attrs[i];
     }
     struct label *target = arena_new_n(a, struct label, 2);
     if (id[2].n) target[target_n++] = (struct label){STR("instance"), arena_str(a, id[2])};
@@ -383,9 +395,42 @@ static void add_target(struct collector *c, const struct field *attrs, size_t n)
     c->rows.batch->target = (struct labels){target, target_n};
     struct base base = {.t_ms = c->newest_ms};
     str bad;
-    if (target_n == 0 || rest_n == 0 || c->newest_ms == INT64_MIN || !make_labels(c->ctx->arena, rest, rest_n, &base.l, &base.n, &bad)) return;
+    if (target_n == 0 || rest_n == 0 || c->newest_ms == INT64_MIN ||
+        !make_labels(c->ctx->arena, c->o->translation, rest, rest_n, &base.l, &base.n, &bad))
+        return;
     add_value(c, &base, STR("target_info"), STR(""), no_label, 1);
     vec_push(&c->rows.metas, ((struct metric_meta){STR("target_info"), METRIC_GAUGE, STR("Target metadata"), STR("")}));
+}
+
+static bool is_promoted(const struct otlp_metrics_options *o, str key) {
+    for (size_t i = 0; i < o->promoted_n; i++)
+        if (str_eq(o->promoted[i], key)) return true;
+    return o->promote_all;
+}
+
+/* Promoted attributes go into the keys of all rows, since the labels of a series are known by its key. The resource may come behind its metrics. */
+static void promote(struct collector *c, const struct field *attrs, size_t n) {
+    struct arena *a = c->ctx->arena;
+    struct field *picked = arena_new_n(a, struct field, n);
+    struct label *more;
+    size_t picked_n = 0, more_n;
+    str bad;
+    for (size_t i = 0; i < n; i++)
+        if (is_promoted(c->o, attrs[i].key)) picked[picked_n++] = attrs[i];
+    if (picked_n == 0 || !make_labels(a, c->o->translation, picked, picked_n, &more, &more_n, &bad)) return;
+    for (size_t i = 0; i < c->rows.rows.n && has_room(c); i++) {
+        struct labels own;
+        bool ok = label_block_read(c->rows.rows.p[i].key, a, &own, NULL);
+        assert(ok);
+        struct label *all = arena_new_n(a, struct label, own.n + more_n);
+        size_t all_n = own.n;
+        memcpy(all, own.l, own.n * sizeof *all);
+        for (size_t k = 0; k < more_n; k++)
+            if (labels_get(own, more[k].name).n == 0) all[all_n++] = more[k];
+        ok = labels_sort(all, &all_n, NULL);
+        assert(ok);
+        c->rows.rows.p[i].key = label_block(c->rows.batch->arena, (struct labels){all, all_n});
+    }
 }
 
 struct resource_metrics {
@@ -395,8 +440,14 @@ static void resource_done(struct otlp_ctx *ctx, void *item) {
     struct collector *c = ctx->arg;
     struct resource_metrics *r = item;
     if (!c->rows.batch) return;
+    if (has_room(c)) promote(c, r->resource.attrs.p, r->resource.attrs.n);
     if (has_room(c)) add_target(c, r->resource.attrs.p, r->resource.attrs.n);
     struct metric_batch *b = c->rows.batch;
+    if (c->deltas.n) {
+        while (c->deltas.n < c->rows.rows.n) vec_push(&c->deltas, 0);
+        b->deltas = memcpy(arena_alloc(b->arena, c->deltas.n), c->deltas.p, c->deltas.n);
+        c->deltas.n = 0;
+    }
     rows_finish(&c->rows);
     c->rows.batch = NULL;
     c->bytes += arena_used_bytes(b->arena);
@@ -439,12 +490,12 @@ void otlp_metric_batches_done(struct otlp_metric_batches *b) {
     *b = (struct otlp_metric_batches){0};
 }
 
-bool otlp_metrics_decode(enum otlp_encoding enc, str body, int64_t now_ms, struct otlp_metric_batches *out, struct otlp_partial *partial,
-                         struct err *e) {
+bool otlp_metrics_decode(enum otlp_encoding enc, str body, int64_t now_ms, const struct otlp_metrics_options *o, struct otlp_metric_batches *out,
+                         struct otlp_partial *partial, struct err *e) {
     AUTO(arena_free) struct arena *scratch = arena_new(body.n * 2 + 4096); /* rows copy what they keep */
     struct otlp_partial mine = {0};
     struct otlp_ctx ctx = {.arena = scratch, .text = body, .arena_max = OTLP_BYTES_MAX};
-    struct collector c = {.ctx = &ctx, .partial = &mine, .now_ms = now_ms};
+    struct collector c = {.ctx = &ctx, .o = o, .partial = &mine, .now_ms = now_ms};
     ctx.arg = &c;
     char nothing = 0;
     bool ok = otlp_read(&ctx, enc, &request_msg, &nothing, e);
@@ -452,6 +503,7 @@ bool otlp_metrics_decode(enum otlp_encoding enc, str body, int64_t now_ms, struc
         rows_done(&c.rows);
         metric_batch_free(c.rows.batch);
     }
+    vec_done(&c.deltas);
     struct otlp_metric_batches batches = {c.batches.p, c.batches.n, c.points};
     if (!ok) {
         otlp_metric_batches_done(&batches);

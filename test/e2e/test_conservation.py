@@ -21,10 +21,6 @@ def counted(s, signal):
     return tuple(int(c['binnacle_%s_total{signal="%s"}' % (k, signal)]) for k in ('stored', 'rejected', 'dropped', 'unreadable'))
 
 
-def snappy(data):
-    return wire.varint(len(data)) + b'\xf4' + struct.pack('<H', len(data) - 1) + data
-
-
 def otlp_span(number):
     return {'traceId': '%032x' % 7, 'spanId': '%016x' % number, 'name': 'op', 'startTimeUnixNano': str(NOW_NS), 'endTimeUnixNano': str(NOW_NS + 5)}
 
@@ -65,13 +61,13 @@ def test_remote_write():
         series = [(1, 'msg', [label('__name__', 'pushed'), sample(NOW_MS), sample(NOW_MS + 1)]),
                   (1, 'msg', [label('a', 'no name'), sample(NOW_MS), sample(NOW_MS + 1), sample(NOW_MS + 2)])]
         headers = {'Content-Encoding': 'snappy'}
-        reply = s.post('/api/v1/write', snappy(wire.pb(series)), 'application/x-protobuf', headers)
+        reply = s.post('/api/v1/write', wire.snappy(wire.pb(series)), 'application/x-protobuf', headers)
         bn.eq((reply.status, reply.headers['X-Prometheus-Remote-Write-Samples-Written']), (400, '2'))
         bn.eq(counted(s, 'metrics'), (2, 3, 0, 0))
         bn.eq(s.post('/api/v1/write', b'\xff', 'application/x-protobuf', headers).status, 400)
         bn.eq(counted(s, 'metrics'), (2, 3, 0, 1))
         old = [(1, 'msg', [label('__name__', 'pushed'), sample(NOW_MS - 5)])]
-        reply = s.post('/api/v1/write', snappy(wire.pb(old)), 'application/x-protobuf', headers)
+        reply = s.post('/api/v1/write', wire.snappy(wire.pb(old)), 'application/x-protobuf', headers)
         bn.eq(reply.status, 400)
         bn.has(reply.text, 'out of order')
         bn.eq(counted(s, 'metrics'), (2, 4, 0, 1))

@@ -154,3 +154,52 @@ def otlp_pb_span(trace_hex, span_hex, name, start_ns, end_ns, attrs=(), kind=2):
 def otlp_pb_traces(service, spans):
     return pb([(1, 'msg', [(1, 'msg', pb_attrs(1, [('service.name', service)])),
                            (2, 'msg', [(1, 'msg', [(1, 'bytes', 'test')])] + [(2, 'msg', s) for s in spans])])])
+
+
+# --- io.prometheus.client.MetricFamily, delimited
+
+PROM_PROTOBUF = 'application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited'
+PROM_TYPES = {'counter': (0, 3), 'gauge': (1, 2), 'summary': (2, 4), 'untyped': (3, 5), 'histogram': (4, 7), 'gaugehistogram': (5, 7)}  # number, field of Metric
+
+
+def sint(n):
+    return n << 1 ^ n >> 63
+
+
+def prom_labels(number, labels):
+    return [(number, 'msg', [(1, 'bytes', k), (2, 'bytes', v)]) for k, v in labels.items()]
+
+
+def prom_time(number, seconds):
+    return (number, 'msg', [(1, 'varint', int(seconds)), (2, 'varint', int(seconds % 1 * 1e9))])
+
+
+def prom_exemplar(number, v, labels, seconds):
+    return (number, 'msg', prom_labels(1, labels) + [(2, 'double', v), prom_time(3, seconds)])
+
+
+def prom_family(name, kind, metrics, help_text='help'):
+    """metrics: [(labels, fields of the data message)]"""
+    number, field = PROM_TYPES[kind]
+    data = pb([(1, 'bytes', name), (2, 'bytes', help_text), (3, 'varint', number)] +
+              [(4, 'msg', prom_labels(1, labels) + [(field, 'msg', fields)]) for labels, fields in metrics])
+    return varint(len(data)) + data
+
+
+def prom_native(count, total, schema, zero_count, positive, classic=(), more=()):
+    """Fields of a Histogram. positive: (offset, [counts]); classic: [(le, cumulative count)]."""
+    deltas = [b - a for a, b in zip([0] + positive[1], positive[1])]
+    return ([(1, 'varint', count), (2, 'double', total), (5, 'varint', sint(schema)), (6, 'double', 0.001), (7, 'varint', zero_count),
+             (12, 'msg', [(1, 'varint', sint(positive[0])), (2, 'varint', len(positive[1]))]), (13, 'bytes', b''.join(varint(sint(d)) for d in deltas))] +
+            [(3, 'msg', [(1, 'varint', n), (2, 'double', le)]) for le, n in classic] + list(more))
+
+
+# --- remote write
+
+def snappy(data):
+    """Snappy's block format, in literals."""
+    out = varint(len(data))
+    for at in range(0, len(data), 65536):
+        piece = data[at:at + 65536]
+        out += b'\xf4' + struct.pack('<H', len(piece) - 1) + piece
+    return out

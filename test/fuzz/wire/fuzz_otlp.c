@@ -32,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct event_batch *events;
     struct otlp_metric_batches metrics;
     struct otlp_partial partial;
+    const struct otlp_metrics_options options = {.translation = (enum otlp_translation)(data[0] / 6 % 4), .promote_all = data[0] & 64};
     struct err e;
     switch (data[0] / 2 % 3) {
     case 0:
@@ -41,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (otlp_logs_decode(enc, body, 1, &events, &partial, &e)) use_events(events);
         break;
     case 2:
-        if (otlp_metrics_decode(enc, body, 1, &metrics, &partial, &e)) use_metrics(&metrics);
+        if (otlp_metrics_decode(enc, body, 1, &options, &metrics, &partial, &e)) use_metrics(&metrics);
         break;
     }
     return 0;

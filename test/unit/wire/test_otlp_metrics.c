@@ -34,10 +34,12 @@ static str dump(struct arena *a, const struct metric_batch *b) {
     return s;
 }
 
+static struct otlp_metrics_options options;
+
 static struct otlp_metric_batches decode(const char *json, struct otlp_partial *partial) {
     struct otlp_metric_batches out;
     struct err e;
-    if (!otlp_metrics_decode(OTLP_JSON, str_c(json), 99, &out, partial, &e)) fail_msg("%s", e.msg);
+    if (!otlp_metrics_decode(OTLP_JSON, str_c(json), 99, &options, &out, partial, &e)) fail_msg("%s", e.msg);
     return out;
 }
 
@@ -162,20 +164,75 @@ static void exemplars_go_to_their_bucket(void **state) {
     otlp_metric_batches_done(&out);
 }
 
-static void refuses_delta_and_keeps_the_rest(void **state) {
+static void marks_the_rows_of_differences(void **state) {
     (void)state;
     AUTO(arena_free) struct arena *a = arena_new(4096);
     struct otlp_partial partial;
     struct otlp_metric_batches out =
         decode(RESOURCE("",
+                        "{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"asInt\":1}]}},"
                         "{\"name\":\"d\",\"sum\":{\"aggregationTemporality\":1,\"isMonotonic\":true,\"dataPoints\":[{\"asInt\":1},{\"asInt\":2}]}},"
-                        "{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"asInt\":1}]}}"),
+                        "{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"asInt\":1}]}},"
+                        "{\"name\":\"u\",\"sum\":{\"dataPoints\":[{\"asInt\":1},{\"asInt\":2}]}}"),
                &partial);
     assert_int_equal(partial.rejected, 2);
-    assert_non_null(strstr(partial.reason, "metric d: delta temporality"));
-    assert_int_equal(out.points, 1);
-    assert_string_equal(dump(a, out.p[0]).p, "g 1 @99\n");
+    assert_non_null(strstr(partial.reason, "metric u: the aggregation temporality is neither"));
+    assert_string_equal(dump(a, out.p[0]).p, "g 1 @99\nd_total 1 @99\nd_total 2 @99\ng 1 @99\n");
+    assert_memory_equal(out.p[0]->deltas, "\0\1\1\0", 4);
     otlp_metric_batches_done(&out);
+}
+
+static void names_follow_the_translation_strategy(void **state) {
+    (void)state;
+    static const struct {
+        const char *strategy, *name, *unit;
+        enum otlp_metric_class class;
+        const char *expected;
+    } rows[] = {
+        {"UnderscoreEscapingWithSuffixes", "http.server..duration", "ms", OTLP_CLASS_OTHER, "http_server_duration_milliseconds"},
+        {"NoUTF8EscapingWithSuffixes", "http.server.duration", "ms", OTLP_CLASS_OTHER, "http.server.duration_milliseconds"},
+        {"NoUTF8EscapingWithSuffixes", "http.requests", "1", OTLP_CLASS_COUNTER, "http.requests_total"},
+        {"NoUTF8EscapingWithSuffixes", "http.requests.total", "", OTLP_CLASS_COUNTER, "http.requests_total"},
+        {"NoUTF8EscapingWithSuffixes", "disk.io.bytes", "By", OTLP_CLASS_COUNTER, "disk.io_bytes_total"},
+        {"NoUTF8EscapingWithSuffixes", "disk.io", "By/s", OTLP_CLASS_GAUGE, "disk.io_bytes_per_second"},
+        {"NoUTF8EscapingWithSuffixes", "cpu.use", "1", OTLP_CLASS_GAUGE, "cpu.use_ratio"},
+        {"UnderscoreEscapingWithoutSuffixes", "http.server..a__b", "ms", OTLP_CLASS_COUNTER, "http_server_a__b"},
+        {"UnderscoreEscapingWithoutSuffixes", "2x", "", OTLP_CLASS_OTHER, "_2x"},
+        {"UnderscoreEscapingWithoutSuffixes", "..", "", OTLP_CLASS_OTHER, ""},
+        {"NoTranslation", "http.server..duration", "ms", OTLP_CLASS_COUNTER, "http.server..duration"},
+    };
+    AUTO(arena_free) struct arena *a = arena_new(4096);
+    enum otlp_translation how;
+    for (size_t i = 0; i < ARRAY_N(rows); i++) {
+        assert_true(otlp_translation_named(str_c(rows[i].strategy), &how));
+        str name = otlp_metric_name(a, how, str_c(rows[i].name), str_c(rows[i].unit), rows[i].class);
+        assert_string_equal(arena_cstr(a, name), rows[i].expected);
+    }
+    assert_string_equal(arena_cstr(a, otlp_label_name(a, OTLP_UTF8, STR("k8s.pod.name"))), "k8s.pod.name");
+    assert_string_equal(arena_cstr(a, otlp_label_name(a, OTLP_ESCAPED, STR("k8s.pod.name"))), "k8s_pod_name");
+    assert_string_equal(arena_cstr(a, otlp_unit_name(a, STR("By/s"))), "bytes_per_second");
+    assert_string_equal(arena_cstr(a, otlp_unit_name(a, STR("/s"))), "per_second");
+    assert_false(otlp_translation_named(STR("notranslation"), &how));
+}
+
+static void promoted_attributes_become_labels_of_every_series(void **state) {
+    (void)state;
+    static const char json[] =
+        RESOURCE(SHOP "," ATTR("k8s.pod.name", "p1") "," ATTR("host", "h1"),
+                 "{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"asInt\":1},{\"asInt\":2,\"attributes\":[" ATTR("k8s.pod.name", "own") "]}]}}");
+    static const str promoted[] = {STR_INIT("k8s.pod.name"), STR_INIT("service.name")};
+    options.promoted = promoted;
+    options.promoted_n = 2;
+    expect(json,
+           "g{k8s_pod_name=\"p1\", service_name=\"cart\"} 1 @99\ng{k8s_pod_name=\"own\", service_name=\"cart\"} 2 @99\n"
+           "target_info{host=\"h1\", k8s_pod_name=\"p1\"} 1 @99\n" +
+               0);
+    options = (struct otlp_metrics_options){.promote_all = true, .keep_identifying = true};
+    expect(json,
+           "g{host=\"h1\", k8s_pod_name=\"p1\", service_instance_id=\"pod-1\", service_name=\"cart\", service_namespace=\"shop\"} 1 @99\n"
+           "g{host=\"h1\", k8s_pod_name=\"own\", service_instance_id=\"pod-1\", service_name=\"cart\", service_namespace=\"shop\"} 2 @99\n"
+           "target_info{host=\"h1\", k8s_pod_name=\"p1\", service_instance_id=\"pod-1\", service_name=\"cart\", service_namespace=\"shop\"} 1 @99\n");
+    options = (struct otlp_metrics_options){0};
 }
 
 static void no_recorded_value_is_a_staleness_marker(void **state) {
@@ -205,11 +262,12 @@ static void names_follow_prometheus_rules(void **state) {
     };
     AUTO(arena_free) struct arena *a = arena_new(256);
     for (size_t i = 0; i < ARRAY_N(rows); i++)
-        assert_string_equal(arena_cstr(a, otlp_metric_name(a, str_c(rows[i].name), str_c(rows[i].unit), rows[i].class)), rows[i].expected);
-    assert_string_equal(arena_cstr(a, otlp_label_name(a, STR("k8s.pod.name"))), "k8s_pod_name");
-    assert_string_equal(arena_cstr(a, otlp_label_name(a, STR("2x"))), "key_2x");
-    assert_string_equal(arena_cstr(a, otlp_label_name(a, STR("_a"))), "key_a");
-    assert_string_equal(arena_cstr(a, otlp_label_name(a, STR("__a"))), "__a");
+        assert_string_equal(arena_cstr(a, otlp_metric_name(a, OTLP_ESCAPED_WITH_SUFFIXES, str_c(rows[i].name), str_c(rows[i].unit), rows[i].class)),
+                            rows[i].expected);
+    assert_string_equal(arena_cstr(a, otlp_label_name(a, OTLP_ESCAPED_WITH_SUFFIXES, STR("k8s.pod.name"))), "k8s_pod_name");
+    assert_string_equal(arena_cstr(a, otlp_label_name(a, OTLP_ESCAPED_WITH_SUFFIXES, STR("2x"))), "key_2x");
+    assert_string_equal(arena_cstr(a, otlp_label_name(a, OTLP_ESCAPED_WITH_SUFFIXES, STR("_a"))), "key_a");
+    assert_string_equal(arena_cstr(a, otlp_label_name(a, OTLP_ESCAPED_WITH_SUFFIXES, STR("__a"))), "__a");
 }
 
 static void labels_that_collide_are_joined(void **state) {
@@ -223,7 +281,7 @@ static void try_both(str message) {
         struct otlp_metric_batches out;
         struct otlp_partial partial;
         struct err e = {0};
-        if (otlp_metrics_decode((enum otlp_encoding)enc, message, 0, &out, &partial, &e))
+        if (otlp_metrics_decode((enum otlp_encoding)enc, message, 0, &options, &out, &partial, &e))
             otlp_metric_batches_done(&out);
         else
             assert_int_not_equal(e.code, ERR_NONE);
@@ -257,7 +315,7 @@ static void survives_damage_at_every_byte(void **state) {
     pb_end(&b, rm);
     struct otlp_metric_batches out;
     struct otlp_partial partial;
-    assert_true(otlp_metrics_decode(OTLP_PROTOBUF, buf_str(&b), 0, &out, &partial, NULL));
+    assert_true(otlp_metrics_decode(OTLP_PROTOBUF, buf_str(&b), 0, &options, &out, &partial, NULL));
     assert_true(out.n == 1 && out.p[0]->h[0]->pos_n == 2 && out.p[0]->h[0]->pos[1] == 2);
     otlp_metric_batches_done(&out);
     hostile_truncate(buf_str(&b), try_both);
@@ -275,7 +333,9 @@ int main(void) {
         cmocka_unit_test(an_exponential_histogram_becomes_native),
         cmocka_unit_test(a_scale_above_8_is_merged_down),
         cmocka_unit_test(exemplars_go_to_their_bucket),
-        cmocka_unit_test(refuses_delta_and_keeps_the_rest),
+        cmocka_unit_test(marks_the_rows_of_differences),
+        cmocka_unit_test(names_follow_the_translation_strategy),
+        cmocka_unit_test(promoted_attributes_become_labels_of_every_series),
         cmocka_unit_test(no_recorded_value_is_a_staleness_marker),
         cmocka_unit_test(names_follow_prometheus_rules),
         cmocka_unit_test(labels_that_collide_are_joined),
