@@ -40,12 +40,12 @@ static const struct option options[] = {
     {"door.udp-binary", TEXT, AT(door_udp_binary), "127.0.0.1:6832", "Jaeger agent, thrift binary over UDP, or off"},
     {"door.udp-zipkin", TEXT, AT(door_udp_zipkin), "127.0.0.1:5775", "Jaeger agent, Zipkin thrift over UDP, or off"},
     {"udp.buffer", BYTES, AT(udp_buffer_bytes), "8MiB", "kernel receive buffer asked for by each UDP door"},
-
     {"door.forward", TEXT, AT(door_forward), "127.0.0.1:24224", "Fluentd forward protocol (Fluentd, Fluent Bit, docker's fluentd driver), or off"},
     {"door.syslog-tcp", TEXT, AT(door_syslog_tcp), "127.0.0.1:5514", "syslog over TCP, RFC 5424 and 3164, or off"},
     {"door.syslog-udp", TEXT, AT(door_syslog_udp), "127.0.0.1:5514", "syslog over UDP, or off"},
     {"forward.shared-key", SECRET, AT(forward_shared_key), "", "key that forward clients must know; empty: none is asked for"},
     {"push.message-bytes", BYTES, AT(push_message_bytes), "64MiB", "largest message of the forward and syslog doors, also unpacked"},
+
     {"host", SWITCH, AT(host), "on", "collect this machine's metrics"},
     {"host.procfs", TEXT, AT(host_procfs), "/proc", "where proc is mounted"},
     {"scrape.interval", DURATION, AT(scrape_interval_ms), "15s", "how often the host and each target are scraped"},
@@ -417,6 +417,7 @@ static void put_value(const struct options *o, const struct option *opt, struct 
     const void *at = (const char *)o + opt->offset;
     switch (opt->type) {
     case TEXT: buf_add(out, *(const str *)at); break;
+    case SECRET: buf_add(out, ((const str *)at)->n ? STR("<secret>") : STR("")); break;
     case SWITCH: buf_add(out, *(const bool *)at ? STR("on") : STR("off")); break;
     case DURATION: duration_put(out, *(const int64_t *)at); break;
     case BYTES:
@@ -426,7 +427,6 @@ static void put_value(const struct options *o, const struct option *opt, struct 
         for (size_t i = 0; i < list->n; i++) {
             if (i) buf_char(out, ',');
             buf_add(out, list->p[i]);
-    case SECRET: buf_add(out, ((const str *)at)->n ? STR("<secret>") : STR("")); break;
         }
         break;
     }

@@ -16,13 +16,13 @@
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "cmd/self_metrics.h"
-#include "ingest/host.h"
 #include "ingest/forward.h"
+#include "ingest/host.h"
 #include "ingest/jaeger_udp.h"
 #include "ingest/scrape.h"
 #include "ingest/self.h"
-#include "ingest/tail.h"
 #include "ingest/syslog.h"
+#include "ingest/tail.h"
 #include "net/http_client.h"
 
 struct serve {
@@ -37,9 +37,9 @@ struct serve {
     struct tail *tail;
     struct self *self;
     struct jaeger_udp *udp[3];
-    struct timer *tick;
     struct push_door *push[3];
     struct forward_settings forward;
+    struct timer *tick;
     struct app app;
     int64_t start_ms;
 };
@@ -77,12 +77,40 @@ static const struct {
     {"door.udp-zipkin", "udp-zipkin", offsetof(struct options, door_udp_zipkin)},
 };
 
+static const struct {
+    const char *option, *label;
+    size_t offset;
+    const struct push_protocol *protocol;
+    size_t settings; /* in struct serve; 0: none */
+    bool udp;
+} push_doors[] = {
+    {"door.forward", "{door=\"forward\"}", offsetof(struct options, door_forward), &forward_protocol, offsetof(struct serve, forward), false},
+    {"door.syslog-tcp", "{door=\"syslog-tcp\"}", offsetof(struct options, door_syslog_tcp), &syslog_tcp_protocol, 0, false},
+    {"door.syslog-udp", "{door=\"syslog-udp\"}", offsetof(struct options, door_syslog_udp), &syslog_udp_protocol, 0, true},
+};
+
 static const struct http_route *const route_tables[] = {admin_routes,  otlp_routes,      push_routes, prometheus_routes,
                                                         jaeger_routes, jaeger_v3_routes, loki_routes, import_routes,
                                                         influx_routes, elastic_routes,   ui_routes};
 
 static str door_address(const struct options *o, size_t offset) {
     return *(const str *)((const char *)o + offset);
+}
+
+static bool open_push_door(struct serve *s, size_t i, str address, struct err *e) {
+    const struct options *o = &s->options;
+    s->forward = (struct forward_settings){o->forward_shared_key, o->push_message_bytes};
+    const struct push_door_settings settings = {
+        .name = push_doors[i].option + 5,
+        .address = address,
+        .protocol = push_doors[i].protocol,
+        .settings = push_doors[i].settings ? (const char *)s + push_doors[i].settings : NULL,
+        .message_bytes_max = o->push_message_bytes,
+        .connections = (unsigned)o->http_connections,
+        .udp_buffer_bytes = o->udp_buffer_bytes,
+        .udp = push_doors[i].udp,
+    };
+    return push_door_open(s->loop, s->pool, &s->store->sink, &settings, &s->push[i], e);
 }
 
 /* A native door that is taken is a warning; the one listener is not optional. */
@@ -100,22 +128,6 @@ static bool open_doors(struct serve *s, struct err *e) {
         str address = door_address(&s->options, grpc_doors[i].offset);
         if (door_is_off(address)) continue;
         if (!grpc_server_listen(s->grpc, grpc_doors[i].option + 5, address, &reason))
-static bool open_push_door(struct serve *s, size_t i, str address, struct err *e) {
-    const struct options *o = &s->options;
-    s->forward = (struct forward_settings){o->forward_shared_key, o->push_message_bytes};
-    const struct push_door_settings settings = {
-        .name = push_doors[i].option + 5,
-        .address = address,
-        .protocol = push_doors[i].protocol,
-        .settings = push_doors[i].settings ? (const char *)s + push_doors[i].settings : NULL,
-        .message_bytes_max = o->push_message_bytes,
-        .connections = (unsigned)o->http_connections,
-        .udp_buffer_bytes = o->udp_buffer_bytes,
-        .udp = push_doors[i].udp,
-    };
-    return push_door_open(s->loop, s->pool, &s->store->sink, &settings, &s->push[i], e);
-}
-
             log_warn("serve", "door not open: %s: %s (move it with --%s HOST:PORT, or off)", grpc_doors[i].option, reason.msg, grpc_doors[i].option);
     }
     for (size_t i = 0; i < ARRAY_N(udp_doors); i++) {
@@ -123,6 +135,12 @@ static bool open_push_door(struct serve *s, size_t i, str address, struct err *e
         if (door_is_off(address)) continue;
         if (!jaeger_udp_open(s->loop, udp_doors[i].name, address, s->options.udp_buffer_bytes, &s->store->sink, &s->udp[i], &reason))
             log_warn("serve", "door not open: %s: %s (move it with --%s HOST:PORT, or off)", udp_doors[i].option, reason.msg, udp_doors[i].option);
+    }
+    for (size_t i = 0; i < ARRAY_N(push_doors); i++) {
+        str address = door_address(&s->options, push_doors[i].offset);
+        if (door_is_off(address)) continue;
+        if (!open_push_door(s, i, address, &reason))
+            log_warn("serve", "door not open: %s: %s (move it with --%s HOST:PORT, or off)", push_doors[i].option, reason.msg, push_doors[i].option);
     }
     return true;
 }
@@ -139,12 +157,6 @@ static size_t udp_rows(const struct serve *s, struct gauge_row *rows) {
         {"binnacle_udp_packets_total", "UDP packets received.", offsetof(struct jaeger_udp_stats, packets)},
         {"binnacle_udp_spans_total", "Spans decoded from UDP packets.", offsetof(struct jaeger_udp_stats, spans)},
         {"binnacle_udp_decode_errors_total", "UDP packets that could not be decoded.", offsetof(struct jaeger_udp_stats, decode_errors)},
-    for (size_t i = 0; i < ARRAY_N(push_doors); i++) {
-        str address = door_address(&s->options, push_doors[i].offset);
-        if (door_is_off(address)) continue;
-        if (!open_push_door(s, i, address, &reason))
-            log_warn("serve", "door not open: %s: %s (move it with --%s HOST:PORT, or off)", push_doors[i].option, reason.msg, push_doors[i].option);
-    }
         {"binnacle_udp_kernel_drops_total", "UDP packets the kernel dropped because the receive buffer was full.",
          offsetof(struct jaeger_udp_stats, kernel_drops)},
     };
@@ -163,21 +175,6 @@ static size_t udp_rows(const struct serve *s, struct gauge_row *rows) {
     return n;
 }
 
-static size_t grpc_rows(const struct serve *s, struct gauge_row *rows) {
-    struct grpc_server_stats t;
-    grpc_server_stats(s->grpc, &t);
-    const struct gauge_row all[] = {
-        {"binnacle_grpc_calls_total", "counter", "gRPC calls ended.", "{result=\"ok\"}", (double)t.calls_ok},
-        {"binnacle_grpc_calls_total", "counter", "gRPC calls ended.", "{result=\"error\"}", (double)t.calls_failed},
-        {"binnacle_grpc_calls_total", "counter", "gRPC calls ended.", "{result=\"gone\"}", (double)t.calls_gone},
-        {"binnacle_grpc_connections", "gauge", "Open gRPC connections.", "", (double)t.connections_open},
-        {"binnacle_grpc_connections_refused_total", "counter", "gRPC connections beyond http.connections.", "", (double)t.connections_refused},
-        {"binnacle_grpc_received_bytes_total", "counter", "Bytes received over gRPC.", "", (double)t.bytes_in},
-        {"binnacle_grpc_sent_bytes_total", "counter", "Bytes sent over gRPC.", "", (double)t.bytes_out},
-    };
-    memcpy(rows, all, sizeof all);
-    return ARRAY_N(all);
-}
 static size_t push_rows(const struct serve *s, struct gauge_row *rows) {
     static const struct {
         const char *name, *type, *help;
@@ -208,6 +205,21 @@ static size_t push_rows(const struct serve *s, struct gauge_row *rows) {
     return n;
 }
 
+static size_t grpc_rows(const struct serve *s, struct gauge_row *rows) {
+    struct grpc_server_stats t;
+    grpc_server_stats(s->grpc, &t);
+    const struct gauge_row all[] = {
+        {"binnacle_grpc_calls_total", "counter", "gRPC calls ended.", "{result=\"ok\"}", (double)t.calls_ok},
+        {"binnacle_grpc_calls_total", "counter", "gRPC calls ended.", "{result=\"error\"}", (double)t.calls_failed},
+        {"binnacle_grpc_calls_total", "counter", "gRPC calls ended.", "{result=\"gone\"}", (double)t.calls_gone},
+        {"binnacle_grpc_connections", "gauge", "Open gRPC connections.", "", (double)t.connections_open},
+        {"binnacle_grpc_connections_refused_total", "counter", "gRPC connections beyond http.connections.", "", (double)t.connections_refused},
+        {"binnacle_grpc_received_bytes_total", "counter", "Bytes received over gRPC.", "", (double)t.bytes_in},
+        {"binnacle_grpc_sent_bytes_total", "counter", "Bytes sent over gRPC.", "", (double)t.bytes_out},
+    };
+    memcpy(rows, all, sizeof all);
+    return ARRAY_N(all);
+}
 
 static size_t delta_rows(const struct serve *s, struct gauge_row *rows) {
     static const char name[] = "binnacle_otlp_delta_refused_total", help[] = "OTLP differences that were refused.";
@@ -228,6 +240,7 @@ static void own_page(void *arg, struct buf *page) {
     const struct serve *s = arg;
     struct gauge_row rows[MORE_ROWS];
     size_t n = udp_rows(s, rows);
+    n += push_rows(s, rows + n);
     n += grpc_rows(s, rows + n);
     n += delta_rows(s, rows + n);
     if (s->scraper) {
@@ -259,9 +272,7 @@ static void host_page(void *arg, struct buf *page) {
 
 static void config_yaml(void *arg, struct buf *out) {
     options_put_yaml(&((struct serve *)arg)->options, out);
-    n += push_rows(s, rows + n);
 }
-    n += delta_rows(s, rows + n);
 static void flags_json(void *arg, struct buf *out) {
     options_put_json(&((struct serve *)arg)->options, out);
 }
@@ -534,11 +545,13 @@ static void stop(struct serve *s) {
     timer_free(s->tick);
     tail_free(s->tail);
     for (size_t i = 0; i < ARRAY_N(s->udp); i++) jaeger_udp_free(s->udp[i]);
+    for (size_t i = 0; i < ARRAY_N(s->push); i++) push_door_stop(s->push[i]);
     pool_free(s->pool);
     scraper_free(s->scraper);
     http_client_free(s->client);
     self_free(TAKE(s->self)); /* the answers that follow are not observed any more */
     store_close(s->store);
+    for (size_t i = 0; i < ARRAY_N(s->push); i++) push_door_free(s->push[i]);
     http_server_free(s->http);
     grpc_server_free(s->grpc);
     elastic_state_free(s->app.elastic);
@@ -574,5 +587,3 @@ int cmd_serve(int argc, char **argv) {
     stop(&s);
     return ok ? 0 : err_exit_code(e.code);
 }
-    for (size_t i = 0; i < ARRAY_N(s->push); i++) push_door_stop(s->push[i]);
-    for (size_t i = 0; i < ARRAY_N(s->push); i++) push_door_free(s->push[i]);
