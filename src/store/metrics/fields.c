@@ -150,6 +150,19 @@ bool fields_decode(str row, enum series_field f, const int64_t *clock, size_t cl
     return true;
 }
 
+static void move_sample(struct columns *c, size_t to, size_t from) {
+    c->t_ms[to] = c->t_ms[from];
+    c->v[to] = c->v[from];
+    if (c->h) c->h[to] = c->h[from];
+    if (c->st_ms) c->st_ms[to] = c->st_ms[from];
+}
+static void put_number(struct columns *c, size_t at, int64_t t_ms, double v) {
+    c->t_ms[at] = t_ms;
+    c->v[at] = v;
+    if (c->h) c->h[at] = NULL;
+    if (c->st_ms) c->st_ms[at] = 0;
+}
+
 bool fields_decode_counter(str row, const int64_t *clock, size_t clock_n, int64_t from_ms, int64_t to_ms, struct columns *out, struct err *e) {
     struct columns drops = {.arena = out->arena, .bytes_left = out->bytes_left};
     size_t from = out->n;
@@ -158,24 +171,17 @@ bool fields_decode_counter(str row, const int64_t *clock, size_t clock_n, int64_
     if (drops.n != out->n - from) return damaged(e);
     size_t resets = 0;
     for (size_t i = 0; i < drops.n; i++) resets += drops.v[i] > 0;
-    if (!columns_reserve(out, resets, e)) return false;
-    size_t to = out->n + resets;
-    size_t i = drops.n;
+    if (!columns_reserve(out, 2 * resets, e)) return false;
+    size_t to = out->n + 2 * resets;
     out->n = to;
-    while (resets > 0) { /* from the end, so that each moves once */
+    for (size_t i = drops.n; resets > 0;) { /* from the end, so that each moves once */
         i--;
-        to--;
-        out->t_ms[to] = out->t_ms[from + i];
-        out->v[to] = out->v[from + i];
-        if (out->h) out->h[to] = out->h[from + i];
-        if (out->st_ms) out->st_ms[to] = out->st_ms[from + i];
+        move_sample(out, --to, from + i);
         if (!(drops.v[i] > 0)) continue;
-        to--;
+        int64_t t_ms = out->t_ms[to];
+        put_number(out, --to, t_ms - 1, 0);
+        put_number(out, --to, t_ms - 2, drops.v[i]);
         resets--;
-        out->t_ms[to] = out->t_ms[to + 1] - 1;
-        out->v[to] = drops.v[i];
-        if (out->h) out->h[to] = NULL;
-        if (out->st_ms) out->st_ms[to] = 0;
     }
     return true;
 }

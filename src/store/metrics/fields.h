@@ -25,6 +25,6 @@ bool fields_encode(const struct columns in[FIELD_N], const int64_t *clock, size_
 /* As row_decode, of one field. */
 MUST_USE bool fields_decode(str row, enum series_field f, const int64_t *clock, size_t clock_n, int64_t from_ms, int64_t to_ms, struct columns *out,
                             struct err *e);
-/* LAST, and before a reset a sample with what was counted until then. */
+/* LAST, and before a bucket with resets two samples: what was counted until then, and 0. */
 MUST_USE bool fields_decode_counter(str row, const int64_t *clock, size_t clock_n, int64_t from_ms, int64_t to_ms, struct columns *out,
                                     struct err *e);

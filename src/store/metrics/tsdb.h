@@ -74,9 +74,9 @@ struct labels tsdb_selection_labels(const struct tsdb_selection *s, size_t i); /
 MUST_USE bool tsdb_read(const struct tsdb_selection *s, size_t i, int64_t from_ms, int64_t to_ms, struct arena *a, struct samples *out,
                         struct err *e);
 /* A down-sampled sample stands for all since the sample before it, and has the time of the last of them. LAST is tsdb_read. COUNTER is LAST and,
- * before a reset of a counter, a sample with what was counted until then, so that increase() is right. The others are over the floats; raw samples
- * read as themselves, for COUNT as 1. Staleness markers stay markers; buckets without floats have markers in MIN, MAX and SUM. Times are the same in
- * all but COUNTER. */
+ * where a counter was reset, two samples before it, what was counted until then and 0, so that increase() is right. The others are over the floats;
+ * raw samples read as themselves, for COUNT as 1. Staleness markers stay markers; buckets without floats have markers in MIN, MAX and SUM. Times are
+ * the same in all but COUNTER. */
 enum tsdb_field { TSDB_LAST, TSDB_COUNTER, TSDB_MIN, TSDB_MAX, TSDB_SUM, TSDB_COUNT };
 MUST_USE bool tsdb_read_field(const struct tsdb_selection *s, size_t i, enum tsdb_field f, int64_t from_ms, int64_t to_ms, struct arena *a,
                               struct samples *out, struct err *e);
