@@ -33,6 +33,16 @@ struct writer {
     bool started_segment;
 };
 
+/* A checkpoint on its way to the disk: written behind a group, then the segments nobody needs are unlinked. Owned as the group is. */
+struct checkpoint {
+    bool wanted; /* loop thread: to be written with the next group */
+    bool flying;
+    uint64_t marks[WAL_OWNER_N];
+    VEC(uint64_t) segments; /* to unlink, oldest first */
+    size_t unlinked;        /* out */
+    bool written;           /* out */
+};
+
 struct wal {
     struct wal_options o;
     char *dir;
@@ -44,6 +54,7 @@ struct wal {
     struct err closed; /* wal_refuse; ERR_NONE: open */
     struct timer *timer;
     uint64_t marks[WAL_OWNER_N], ends[WAL_OWNER_N]; /* ends: behind the newest record of each owner */
+    struct checkpoint checkpoint;
     VEC(struct wal_segment) segments;
     struct wal_stats stats;
 
@@ -94,6 +105,38 @@ static bool write_group(struct wal *w, struct err *e) {
     return true;
 }
 
+static void checkpoint_path(const struct wal *w, char out[WAL_PATH_MAX]) {
+    snprintf(out, WAL_PATH_MAX, "%s/checkpoint", w->dir);
+}
+
+static bool write_marks(struct wal *w, const uint64_t marks[WAL_OWNER_N]) {
+    AUTO(buf_done) struct buf b = {0};
+    buf_le64(&b, WAL_CHECKPOINT_MAGIC);
+    for (size_t i = 0; i < WAL_OWNER_N; i++) buf_le64(&b, marks[i]);
+    buf_le64(&b, hash_check(b.p, b.n));
+    char path[WAL_PATH_MAX];
+    checkpoint_path(w, path);
+    return vfs_replace_file(w->o.vfs, path, buf_str(&b), NULL);
+}
+
+/* A failure costs nothing but space and a longer replay; land() has it tried again. */
+static void write_checkpoint(struct wal *w) {
+    struct checkpoint *c = &w->checkpoint;
+    c->unlinked = 0;
+    c->written = write_marks(w, c->marks);
+    for (; c->written && c->unlinked < c->segments.n; c->unlinked++) {
+        char path[WAL_PATH_MAX];
+        struct err e;
+        wal_path(path, w->dir, c->segments.p[c->unlinked]);
+        if (!vfs_unlink(w->o.vfs, path, &e) && e.code != ERR_NOT_FOUND) break;
+    }
+}
+
+static void write_flying(struct wal *w) {
+    w->write_ok = w->flying.bytes.n == 0 || write_group(w, &w->write_err);
+    if (w->write_ok && w->checkpoint.flying) write_checkpoint(w);
+}
+
 static void on_written(void *arg);
 
 static void *sync_thread(void *arg) {
@@ -101,7 +144,7 @@ static void *sync_thread(void *arg) {
     for (;;) {
         while (sem_wait(&w->start) != 0) continue;
         if (w->quit) return NULL;
-        w->write_ok = write_group(w, &w->write_err);
+        write_flying(w);
         struct mail *mail = w->mail;
         struct loop *loop = w->loop;
         sem_post(&w->finished); /* from here on the group and w are the loop thread's */
@@ -139,10 +182,31 @@ static void note_segment(struct wal *w) {
     if (last) last->bytes = w->writer.size;
 }
 
+/* The segments that no owner needs, all but the newest. */
+static void list_unneeded(struct wal *w) {
+    struct checkpoint *c = &w->checkpoint;
+    uint64_t needed = w->next_lsn;
+    for (size_t i = 0; i < WAL_OWNER_N; i++)
+        if (w->ends[i] > c->marks[i]) needed = MIN(needed, c->marks[i]);
+    c->segments.n = 0;
+    for (size_t i = 0; i + 1 < w->segments.n && w->segments.p[i + 1].lsn <= needed; i++) vec_push(&c->segments, w->segments.p[i].lsn);
+}
+
+static void land_checkpoint(struct wal *w) {
+    struct checkpoint *c = &w->checkpoint;
+    if (!c->flying) return;
+    c->flying = false;
+    c->wanted |= !w->write_ok || !c->written;
+    if (!w->write_ok || c->unlinked == 0) return;
+    w->segments.n -= c->unlinked;
+    memmove(w->segments.p, w->segments.p + c->unlinked, w->segments.n * sizeof *w->segments.p);
+}
+
 /* The flying group came back. A failed one stays and is tried again: its records are in the stores already, and keep their place in the log. */
 static void land(struct wal *w) {
     struct group *g = &w->flying;
     w->in_flight = false;
+    land_checkpoint(w);
     if (!w->write_ok) {
         w->refusing = true;
         w->why = w->write_err;
@@ -154,11 +218,13 @@ static void land(struct wal *w) {
         return;
     }
     w->refusing = false;
-    note_segment(w);
-    w->stats.groups++;
-    if (!w->o.no_sync) w->stats.syncs++;
-    w->stats.last_sync_ns = clock_wall_ns();
-    buf_clear(&g->bytes);
+    if (g->bytes.n > 0) {
+        note_segment(w);
+        w->stats.groups++;
+        if (!w->o.no_sync) w->stats.syncs++;
+        w->stats.last_sync_ns = clock_wall_ns();
+        buf_clear(&g->bytes);
+    }
     answer(g, NULL);
     if (w->filling.bytes.n > 0)
         fly_in(w, w->filling.waiters.n > 0 ? 0 : w->o.window_ms);
@@ -185,7 +251,14 @@ static bool take_off(struct wal *w) {
         w->filling = empty;
         w->filling.lsn = w->next_lsn;
     }
-    return w->flying.bytes.n > 0;
+    struct checkpoint *c = &w->checkpoint;
+    if (c->wanted) {
+        c->wanted = false;
+        c->flying = true;
+        memcpy(c->marks, w->marks, sizeof c->marks);
+        list_unneeded(w);
+    }
+    return w->flying.bytes.n > 0 || c->flying;
 }
 
 static void fly(struct wal *w) {
@@ -195,7 +268,7 @@ static void fly(struct wal *w) {
         sem_post(&w->start);
         return;
     }
-    w->write_ok = write_group(w, &w->write_err);
+    write_flying(w);
     land(w);
 }
 
@@ -249,20 +322,6 @@ void wal_commit(struct wal *w, void (*done)(void *arg, const struct err *e), voi
 
 /* --- checkpoints */
 
-static void checkpoint_path(const struct wal *w, char out[WAL_PATH_MAX]) {
-    snprintf(out, WAL_PATH_MAX, "%s/checkpoint", w->dir);
-}
-
-static bool write_checkpoint(struct wal *w, struct err *e) {
-    AUTO(buf_done) struct buf b = {0};
-    buf_le64(&b, WAL_CHECKPOINT_MAGIC);
-    for (size_t i = 0; i < WAL_OWNER_N; i++) buf_le64(&b, w->marks[i]);
-    buf_le64(&b, hash_check(b.p, b.n));
-    char path[WAL_PATH_MAX];
-    checkpoint_path(w, path);
-    return vfs_replace_file(w->o.vfs, path, buf_str(&b), e);
-}
-
 /* A missing or damaged file only means that more is replayed than needed. */
 static bool read_checkpoint(struct wal *w, struct arena *a, struct wal_replay_stats *stats, struct err *e) {
     char path[WAL_PATH_MAX];
@@ -288,26 +347,12 @@ static bool read_checkpoint(struct wal *w, struct arena *a, struct wal_replay_st
 void wal_checkpoint(struct wal *w, enum wal_type owner, uint64_t keep_from) {
     if (w->loop) assert_loop_thread();
     if (keep_from <= w->marks[owner]) return;
-    uint64_t before = w->marks[owner];
     w->marks[owner] = keep_from;
-    if (!write_checkpoint(w, NULL)) {
-        w->marks[owner] = before; /* the next checkpoint tries again; until then more is replayed */
-        return;
-    }
-    uint64_t needed = w->next_lsn;
-    for (size_t i = 0; i < WAL_OWNER_N; i++)
-        if (w->ends[i] > w->marks[i]) needed = MIN(needed, w->marks[i]);
-    size_t gone = 0;
-    while (gone + 1 < w->segments.n && w->segments.p[gone + 1].lsn <= needed) {
-        char path[WAL_PATH_MAX];
-        wal_path(path, w->dir, w->segments.p[gone].lsn);
-        struct err e;
-        if (!vfs_unlink(w->o.vfs, path, &e) && e.code != ERR_NOT_FOUND) break;
-        gone++;
-    }
-    if (gone == 0) return;
-    w->segments.n -= gone;
-    memmove(w->segments.p, w->segments.p + gone, w->segments.n * sizeof *w->segments.p);
+    w->checkpoint.wanted = true;
+    if (w->loop)
+        fly_in(w, w->o.window_ms);
+    else
+        fly(w);
 }
 
 /* --- open and close */
@@ -319,6 +364,7 @@ static void free_wal(struct wal *w) {
     vec_done(&w->filling.waiters);
     vec_done(&w->flying.waiters);
     vec_done(&w->segments);
+    vec_done(&w->checkpoint.segments);
     free(w->dir);
     free(w);
 }
@@ -369,6 +415,7 @@ void wal_close(struct wal *w) {
     }
     struct loop *loop = TAKE(w->loop); /* the rest is written here and now */
     while (!w->refusing && w->filling.bytes.n + w->flying.bytes.n > 0) fly(w);
+    if (!w->refusing && w->checkpoint.wanted) fly(w);
     if (w->refusing) fly(w); /* one last try */
     answer(&w->flying, w->refusing ? &w->why : NULL);
     answer(&w->filling, w->refusing ? &w->why : NULL);

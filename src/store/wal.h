@@ -49,7 +49,8 @@ MUST_USE bool wal_ready(struct wal *w, struct err *e);
 void wal_refuse(struct wal *w, const struct err *why);
 /* done(arg, err or NULL) on the loop thread once everything appended so far is durable. */
 void wal_commit(struct wal *w, void (*done)(void *arg, const struct err *e), void *arg);
-/* The owner no longer needs records with lsn < keep_from: segments wholly below every owner's mark are unlinked. Persisted in `wal/checkpoint`. */
+/* The owner no longer needs records with lsn < keep_from: segments wholly below every owner's mark are unlinked. Persisted in `wal/checkpoint` by the
+ * sync thread, after this returns; a crash in between means that more is replayed. */
 void wal_checkpoint(struct wal *w, enum wal_type owner, uint64_t keep_from);
 uint64_t wal_next_lsn(const struct wal *w);
 struct wal_stats {
