@@ -88,7 +88,7 @@ export async function mount(parent: HTMLElement, o: EditorOptions): Promise<Edit
         history(),
         closeBrackets(),
         bracketMatching(),
-        autocompletion({ icons: false, selectOnOpen: false, maxRenderedOptions: 60, override: language.source ? [language.source] : undefined }),
+        autocompletion({ icons: false, selectOnOpen: false, interactionDelay: 0, maxRenderedOptions: 60, override: language.source ? [language.source] : undefined }),
         language.extension,
         syntaxHighlighting(colors),
         placeholder(o.hint),
