@@ -37,6 +37,8 @@ static void one_pushed(struct intake *r) {
 static void pushed(void *arg, const struct push_result *result) {
     struct intake *r = arg;
     r->stored += result->stored;
+    r->histograms += result->histograms;
+    r->exemplars += result->exemplars;
     r->dropped += result->dropped;
     if (result->rejected) {
         if (r->partial.reason[0] == 0) snprintf(r->partial.reason, sizeof r->partial.reason, "%s", result->err.msg);
@@ -44,19 +46,6 @@ static void pushed(void *arg, const struct push_result *result) {
     }
     if (result->dropped && r->err.code == ERR_NONE) r->err = result->err;
     one_pushed(r);
-}
-
-static void count_metrics(struct intake *r, const struct metric_batch *b) {
-    for (size_t i = 0; i < b->row_n; i++) {
-        const struct series_row *row = &b->rows[i];
-        r->exemplars += row->exemplar_n;
-        for (uint32_t k = row->sample_at; k < row->sample_at + row->sample_n; k++) {
-            if (b->h && b->h[k])
-                r->histograms++;
-            else
-                r->samples++;
-        }
-    }
 }
 
 static void push(struct intake *r) {
@@ -70,7 +59,6 @@ static void push(struct intake *r) {
         sink->push_events(sink, TAKE(r->events), pushed, r);
     }
     for (size_t i = 0; i < r->metric_n; i++) {
-        count_metrics(r, r->metrics[i]);
         r->pending++;
         sink->push_metrics(sink, TAKE(r->metrics[i]), pushed, r);
     }

@@ -27,9 +27,9 @@ struct intake {
     struct metric_batch **metrics; /* entries moved to the store; the array freed with free() */
     size_t metric_n;
     struct otlp_partial partial;
-    size_t stored, samples, histograms, exemplars; /* stored items; metrics: what was in the batches */
-    size_t skipped;                                /* the kind's own: items among partial.rejected that make no bad reply */
-    struct err err;                                /* code ERR_NONE: all went well */
+    size_t stored, histograms, exemplars; /* stored items; metrics: native histograms among them, and the exemplars beside them */
+    size_t skipped;                       /* the kind's own: items among partial.rejected that make no bad reply */
+    struct err err;                       /* code ERR_NONE: all went well */
     /* private */
     struct job job;
     const struct intake_kind *kind;

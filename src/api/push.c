@@ -27,12 +27,8 @@ static bool decode_remote_write(struct intake *r, struct err *e) {
 /* A partial write is a 400 that is not to be sent again; the headers say how much of it was written. */
 static void reply_remote_write(struct intake *r) {
     char digits[3][24];
-    size_t refused = r->partial.rejected; /* by the store: of the counted ones */
-    size_t counts[3] = {r->samples, r->histograms, r->exemplars};
-    if (r->err.code != ERR_NONE)
-        counts[0] = counts[1] = counts[2] = 0;
-    else if (r->stored < r->samples + r->histograms)
-        counts[0] = r->stored > r->histograms ? r->stored - r->histograms : 0;
+    size_t refused = r->partial.rejected;
+    const size_t counts[3] = {r->stored - r->histograms, r->histograms, r->exemplars};
     static const char *const names[3] = {"X-Prometheus-Remote-Write-Samples-Written", "X-Prometheus-Remote-Write-Histograms-Written",
                                          "X-Prometheus-Remote-Write-Exemplars-Written"};
     struct http_pair headers[3];

@@ -3,12 +3,14 @@
 #include "base/hash.h"
 #include "codec/compress.h"
 #include "codec/text.h"
+#include "wire/native_hist.h"
 #include "wire/rows.h"
 
 struct request {
     enum remote_write_version version;
     struct arena *arena; /* the batch's */
     struct rows rows;
+    struct native_hist native;
     struct otlp_partial *partial;
     str text;
     VEC(str) symbols;
@@ -123,100 +125,51 @@ static str symbol_key(struct request *r) {
 
 /* --- native histograms */
 
-struct spans {
-    VEC(struct hist_span) s;
-    VEC(double) counts;
-};
-
-static bool add_span(struct request *r, struct spans *side, const struct pb_field *f) {
-    struct pb c = pb_open(pb_bytes(f));
-    struct hist_span s = {0};
-    for (struct pb_field x; pb_next(&c, &x);) {
-        if (x.num == 1)
-            s.offset = (int32_t)pb_sint(&x);
-        else if (x.num == 2)
-            s.n = (uint32_t)pb_i64(&x);
-    }
-    vec_push(&side->s, s);
-    return !c.bad || broken(r, c.at);
-}
-
-/* Integer histograms carry the difference to the bucket before, float ones the counts. */
-static bool add_counts(struct request *r, struct spans *side, const struct pb_field *f, bool deltas) {
-    struct pb_packed p = pb_packed_open(f, deltas ? PB_VARINT : PB_FIXED64);
-    for (uint64_t u; pb_packed_next(&p, &u);) {
-        double v;
-        memcpy(&v, &u, sizeof v);
-        double last = side->counts.n ? side->counts.p[side->counts.n - 1] : 0;
-        vec_push(&side->counts, deltas ? last + (double)unzigzag(u) : v);
-    }
-    return !p.c.bad || broken(r, p.c.at);
-}
-
 static void *keep(struct arena *a, const void *p, size_t n_bytes) {
     return n_bytes ? memcpy(arena_alloc(a, n_bytes), p, n_bytes) : NULL;
 }
 
-/* false: the spans do not fit the counts. */
-static bool keep_side(struct arena *a, const struct spans *side, uint32_t *span_n, const struct hist_span **spans, uint32_t *n, const double **v) {
-    uint64_t buckets = 0;
-    for (size_t i = 0; i < side->s.n; i++) {
-        buckets += side->s.p[i].n;
-        if (i > 0 && side->s.p[i].offset < 0) return false;
-    }
-    *spans = keep(a, side->s.p, side->s.n * sizeof *side->s.p);
-    *span_n = (uint32_t)side->s.n;
-    *v = keep(a, side->counts.p, side->counts.n * sizeof *side->counts.p);
-    *n = (uint32_t)side->counts.n;
-    return buckets == side->counts.n;
+static enum reset_hint hint_of(int64_t number) {
+    return number >= RESET_UNKNOWN && number <= RESET_GAUGE ? (enum reset_hint)number : RESET_UNKNOWN;
 }
 
+/* Integer histograms carry the difference to the bucket before, float ones the counts. One that is wrong in itself is refused alone. */
 static bool read_histogram(struct request *r, str bytes) {
-    struct pb c = pb_open(bytes);
-    struct histogram h = {0};
-    struct spans negative = {0}, positive = {0}, custom = {0};
+    struct native_hist *n = &r->native;
+    struct histogram *h;
     int64_t t_ms = 0, start_ms = 0;
     bool ok = true;
+    native_hist_begin(n);
+    struct pb c = pb_open(bytes);
     for (struct pb_field f; ok && pb_next(&c, &f);) switch (f.num) {
-        case 1: h.count = (double)(uint64_t)pb_i64(&f); break;
-        case 2: h.count = pb_double(&f); break;
-        case 3: h.sum = pb_double(&f); break;
-        case 4: h.schema = (int32_t)pb_sint(&f); break;
-        case 5: h.zero_threshold = pb_double(&f); break;
-        case 6: h.zero_count = (double)(uint64_t)pb_i64(&f); break;
-        case 7: h.zero_count = pb_double(&f); break;
-        case 8: ok = add_span(r, &negative, &f); break;
-        case 9: ok = add_counts(r, &negative, &f, true); break;
-        case 10: ok = add_counts(r, &negative, &f, false); break;
-        case 11: ok = add_span(r, &positive, &f); break;
-        case 12: ok = add_counts(r, &positive, &f, true); break;
-        case 13: ok = add_counts(r, &positive, &f, false); break;
-        case 14: h.hint = pb_i64(&f) >= RESET_UNKNOWN && pb_i64(&f) <= RESET_GAUGE ? (enum reset_hint)pb_i64(&f) : RESET_UNKNOWN; break;
+        case 1: n->h.count = (double)(uint64_t)pb_i64(&f); break;
+        case 2: n->h.count = pb_double(&f); break;
+        case 3: n->h.sum = pb_double(&f); break;
+        case 4: n->h.schema = (int32_t)pb_sint(&f); break;
+        case 5: n->h.zero_threshold = pb_double(&f); break;
+        case 6: n->h.zero_count = (double)(uint64_t)pb_i64(&f); break;
+        case 7: n->h.zero_count = pb_double(&f); break;
+        case 8: ok = native_hist_pb_span(&n->negative, &f); break;
+        case 9: ok = native_hist_pb_deltas(&n->negative, &f); break;
+        case 10: ok = native_hist_pb_counts(&n->negative, &f); break;
+        case 11: ok = native_hist_pb_span(&n->positive, &f); break;
+        case 12: ok = native_hist_pb_deltas(&n->positive, &f); break;
+        case 13: ok = native_hist_pb_counts(&n->positive, &f); break;
+        case 14: n->h.hint = hint_of(pb_i64(&f)); break;
         case 15: t_ms = pb_i64(&f); break;
-        case 16: ok = add_counts(r, &custom, &f, false); break;
+        case 16: ok = native_hist_pb_custom(n, &f); break;
         case 17: start_ms = pb_i64(&f); break;
         default: break;
         }
-    if (c.bad) ok = broken(r, c.at);
-    if (ok) {
-        bool fits = keep_side(r->arena, &positive, &h.pos_span_n, &h.pos_spans, &h.pos_n, &h.pos) &&
-                    keep_side(r->arena, &negative, &h.neg_span_n, &h.neg_spans, &h.neg_n, &h.neg) &&
-                    (h.schema == HIST_SCHEMA_CUSTOM || (h.schema >= -4 && h.schema <= 8));
-        h.custom = keep(r->arena, custom.counts.p, custom.counts.n * sizeof *custom.counts.p);
-        h.custom_n = (uint32_t)custom.counts.n;
-        if (fits) {
-            rows_histogram(&r->rows, t_ms, keep(r->arena, &h, sizeof h));
-            rows_start(&r->rows, start_ms);
-        } else {
-            otlp_reject(r->partial, "a native histogram whose spans do not fit its buckets, or of an unknown schema");
-        }
+    if (c.bad || !ok) return broken(r, c.at);
+    struct err why;
+    if (!native_hist_finish(n, r->arena, &h, &why)) {
+        otlp_reject(r->partial, "%s", why.msg);
+        return true;
     }
-    vec_done(&negative.s);
-    vec_done(&negative.counts);
-    vec_done(&positive.s);
-    vec_done(&positive.counts);
-    vec_done(&custom.counts);
-    return ok;
+    rows_histogram(&r->rows, t_ms, h);
+    rows_start(&r->rows, start_ms);
+    return true;
 }
 
 /* --- series */
@@ -414,6 +367,7 @@ bool remote_write_decode(str body, enum remote_write_version version, size_t max
     vec_done(&r.symbols);
     vec_done(&r.symbol_hashes);
     vec_done(&r.refs);
+    native_hist_done(&r.native);
     vec_done(&r.labels);
     if (!ok) return false;
     *partial = mine;

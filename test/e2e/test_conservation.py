@@ -37,8 +37,8 @@ def test_otlp_metrics():
     with bn.Server() as s:
         point = lambda v: {'timeUnixNano': str(NOW_NS), 'asInt': str(v)}
         good = {'name': 'g', 'gauge': {'dataPoints': [point(1)]}}
-        delta = {'name': 'd', 'sum': {'aggregationTemporality': 1, 'isMonotonic': True, 'dataPoints': [point(1), point(2)]}}
-        reply = s.post('/v1/metrics', {'resourceMetrics': [{'resource': RESOURCE, 'scopeMetrics': [{'metrics': [good, delta]}]}]})
+        unknown = {'name': 'd', 'sum': {'isMonotonic': True, 'dataPoints': [point(1), point(2)]}}
+        reply = s.post('/v1/metrics', {'resourceMetrics': [{'resource': RESOURCE, 'scopeMetrics': [{'metrics': [good, unknown]}]}]})
         bn.eq((reply.status, reply.json['partialSuccess']['rejectedDataPoints']), (200, '2'))
         stored, rejected, dropped, unreadable = counted(s, 'metrics')
         bn.eq((rejected, dropped, unreadable), (2, 0, 0))
@@ -78,6 +78,59 @@ def test_pages():
         bn.eq(s.post('/api/v1/import/prometheus', 'a 1\nb{x="y"} 2\n', 'text/plain').status, 204)
         bn.eq(s.post('/api/v1/import/prometheus', 'a 1\nb two\n', 'text/plain').status, 400)
         bn.eq(counted(s, 'metrics'), (2, 0, 0, 1))
+
+
+def test_pages_in_protobuf():
+    with bn.Server() as s:
+        page = (wire.prom_family('c_total', 'counter', [({'a': 'b'}, [(1, 'double', 5.0)])]) +
+                wire.prom_family('h', 'histogram', [({}, wire.prom_native(7, 2.5, 3, 2, (-2, [2, 3])))]))
+        bn.eq(s.post('/api/v1/import/prometheus', page, wire.PROM_PROTOBUF).status, 204)
+        bn.eq(s.post('/api/v1/import/prometheus', page[:-1], wire.PROM_PROTOBUF).status, 400)
+        bn.eq(counted(s, 'metrics'), (2, 0, 0, 1))
+
+
+def test_differences_are_summed_up_and_refused_ones_counted():
+    with bn.Server({'otlp.delta-series': '1'}) as s:
+        def push(name, *points):
+            points = [{'timeUnixNano': str(NOW_NS + t * 1000000), 'startTimeUnixNano': str(NOW_NS - 1000000), 'asInt': str(v)} for t, v in points]
+            metric = {'name': name, 'sum': {'aggregationTemporality': 1, 'isMonotonic': True, 'dataPoints': points}}
+            reply = s.post('/v1/metrics', {'resourceMetrics': [{'scopeMetrics': [{'metrics': [metric]}]}]})
+            bn.eq(reply.status, 200)
+            return reply.json.get('partialSuccess', {})
+        bn.eq(push('d', (1, 5), (2, 7)), {})
+        twice = push('d', (2, 7), (3, 1))
+        bn.eq(twice['rejectedDataPoints'], '1')
+        bn.has(twice['errorMessage'], 'out of order, or was sent twice')
+        bn.has(push('other', (1, 1))['errorMessage'], 'too many series with delta temporality')
+        bn.eq(counted(s, 'metrics'), (3, 2, 0, 0))
+        line = s.get('/api/v1/export', **{'match[]': 'd_total'}).json
+        bn.eq((line['values'], line['start_timestamps']), ([5, 12, 13], [NOW_MS - 1] * 3))
+        c = s.counters()
+        bn.eq([c['binnacle_otlp_delta_refused_total{reason="%s"}' % r] for r in ('order', 'limit')], [1, 1])
+
+
+def test_influx_lines():
+    with bn.Server() as s:
+        lines = 'cpu,host=a user=1.5,sys=2i,note="text" %d\nbroken\nmem free=3u %d\n' % (NOW_NS, NOW_NS)
+        reply = s.post('/write?db=telegraf', lines)
+        bn.eq((reply.status, reply.json), (400, {'error': "partial write: line 2: unable to parse 'broken': missing fields dropped=1"}))
+        bn.eq(counted(s, 'metrics'), (3, 2, 0, 0))  # the line, and the text
+        bn.eq(dict(list(s.samples('cpu_user'))[0]), {'__name__': 'cpu_user', 'host': 'a', 'db': 'telegraf'})
+        reply = s.post('/api/v2/write?org=o&bucket=b&precision=ms', 'cpu note="text",v=1 %d' % NOW_MS)
+        bn.eq((reply.status, reply.headers['X-Binnacle-Skipped-Strings']), (204, '1'))
+        bn.eq(counted(s, 'metrics'), (4, 3, 0, 0))
+        bn.eq(s.post('/write?precision=fortnight', 'cpu v=1').status, 400)
+        bn.eq(counted(s, 'metrics'), (4, 3, 0, 1))
+
+
+def test_json_lines():
+    with bn.Server() as s:
+        line = lambda name, n: json.dumps({'metric': {'__name__': name}, 'values': [1] * n, 'timestamps': [NOW_MS + i for i in range(3)]})
+        bn.eq(s.post('/api/v1/import', line('good', 3) + '\n').status, 204)
+        reply = s.post('/api/v1/import', '\n'.join([line('bad', 2), '{', line('more', 3)]))
+        bn.eq(reply.status, 400)
+        bn.has(reply.text, '4 samples refused: line 1: values has 2 items, timestamps 3')
+        bn.eq(counted(s, 'metrics'), (6, 4, 0, 0))
 
 
 def test_elasticsearch_documents():

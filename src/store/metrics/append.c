@@ -208,6 +208,7 @@ static void add_samples(struct append *p, const struct series_row *r, uint32_t r
             continue;
         }
         p->r.stored++;
+        p->r.histograms += x.histogram.n > 0;
         db->stats.stored++;
         marked |= p->b->whole_target && x.t_ms == p->b->whole_t_ms;
     }
@@ -246,6 +247,7 @@ static void append_rows(struct append *p) {
         for (uint32_t k = 0; k < r->exemplar_n; k++) {
             const struct exemplar *x = &b->exemplars[r->exemplar_at + k];
             exemplar_keep(p->db, row, x, t_ms);
+            p->r.exemplars++;
             if (p->db->wal) journal_exemplar(&p->db->journal, &p->db->head, row, x, x->t_ms ? x->t_ms : t_ms);
         }
     }
@@ -318,7 +320,7 @@ static void committed(void *arg, const struct err *e) {
         w->db->stats.dropped += w->r.stored;
         w->db->stats.dropped_io += w->r.stored;
         w->r.dropped += w->r.stored;
-        w->r.stored = w->r.created = 0;
+        w->r.stored = w->r.created = w->r.histograms = w->r.exemplars = 0;
         w->r.err = *e;
     }
     if (w->done) w->done(w->arg, &w->r);

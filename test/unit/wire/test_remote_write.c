@@ -28,6 +28,7 @@ static void put_histogram(struct buf *b, uint32_t field, uint32_t span_length) {
     pb_put_u64(b, 1, 10);
     pb_put_double(b, 3, 2.5);
     pb_put_sint(b, 4, 1);
+    pb_put_u64(b, 6, 3);
     size_t span = pb_begin(b, 11);
     pb_put_sint(b, 1, -2);
     pb_put_u64(b, 2, span_length);
