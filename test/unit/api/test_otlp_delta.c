@@ -104,8 +104,8 @@ static void forgets_streams_that_are_silent_to_make_room(void **state) {
     struct otlp_deltas_stats s;
     expect_of(d, 1000, three, 3, "2@10 since 5 2@10 since 5 -");
     expect_of(d, HOUR_MS, &(struct diff){"a", 20, 10, 1}, 1, "3@20 since 5");
-    expect_of(d, HOUR_MS + 2000, &(struct diff){"c", 20, 10, 1}, 1, "1@20 since 10"); /* instead of b */
-    expect_of(d, HOUR_MS + 2000, &(struct diff){"a", 30, 20, 1}, 1, "4@30 since 5");
+    expect_of(d, HOUR_MS + 61000, &(struct diff){"c", 20, 10, 1}, 1, "1@20 since 10"); /* instead of b */
+    expect_of(d, HOUR_MS + 61000, &(struct diff){"a", 30, 20, 1}, 1, "4@30 since 5");
     otlp_deltas_stats(d, &s);
     assert_int_equal(s.series, 2);
     assert_int_equal(s.refused_limit, 1);
