@@ -154,6 +154,7 @@ struct rseries {
     const double *v;
     const struct hist *const *h; /* NULL: floats only; else NULL marks a float */
     const int64_t *st;           /* NULL: no start timestamps */
+    const double *weight;        /* how many raw samples each stands for; NULL: one */
 };
 /* Where a range vector comes from: a selector's series or a subquery's. */
 struct range_src {
@@ -164,6 +165,9 @@ struct range_src {
     int64_t offset_ms, fixed_ms;
     bool fixed;
     const struct tsdb_selection *sel;
+    bool coarse;           /* some samples of sel are down-sampled: */
+    enum tsdb_field field; /* which of their values is read */
+    bool weighted;         /* and how many samples each stands for */
     struct matrix inner;
     struct grid inner_grid;
     size_t next;
@@ -179,7 +183,7 @@ static inline int64_t range_end(const struct range_src *s, size_t step) {
 /* How far rate() stretches a window: depends on its timestamps alone. */
 struct stretch {
     bool known;
-    double to_start, to_end, sampled, factor;
+    double to_start, to_end, sampled, factor, range_s;
 };
 /* The windows of all steps over one clock, worked out once for all series that tick alike: those of a target, often all of a query. */
 struct window {
@@ -217,6 +221,8 @@ struct range_call {
     bool failed;
     struct err *e;
 };
+/* How wide the window that ends at a time is: as asked for, but for rates over down-sampled data. */
+int64_t window_range(const struct range_call *c, int64_t to_ms);
 static inline double range_arg(const struct range_call *c, size_t i) {
     return c->args[i][c->step];
 }
@@ -231,6 +237,13 @@ void count_window(const struct range_call *c, size_t *floats, size_t *hists);
 /* The floats of a window, in order: borrowed, or gathered in the window arena when histograms are between. */
 const double *window_floats(const struct range_call *c, size_t *n);
 bool eval_range_function(struct grid *g, const struct node *call, struct drain *out, struct err *e);
+
+/* --- down-sampled data */
+
+/* How far back to look for a sample at a time where there are only down-sampled ones; 0: there are raw ones. */
+int64_t coarse_reach(const struct tsdb_selection *sel, int64_t t_ms);
+int64_t coarse_reach_max(const struct tsdb_selection *sel);
+void note_coarse(struct run *r, uint32_t at, const struct tsdb_selection *sel);
 
 /* --- the rest of the evaluator */
 

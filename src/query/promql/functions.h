@@ -1,18 +1,21 @@
 /* query/promql/functions: every function of the language in one table: name, argument types, flags, evaluator. Immutable; any thread. */
 #pragma once
 #include "query/promql/ast.h"
+#include "store/metrics/tsdb.h"
 
 struct grid;
 struct drain;
 struct range_call;
 
 enum function_flags {
-    FN_KEEPS_NAME = 1, /* the metric name stays */
-    FN_ANCHORED = 2,   /* takes an anchored range */
-    FN_SMOOTHED = 4,   /* takes a smoothed range */
-    FN_TIME_BOUND = 8, /* depends on the evaluation time even when all arguments are pinned with @ */
-    FN_COUNTS = 32,    /* meant for counters: a name that is not a counter's is worth an info */
-    FN_SORTS = 16,     /* orders an instant result: pointless in a range query */
+    FN_KEEPS_NAME = 1,   /* the metric name stays */
+    FN_ANCHORED = 2,     /* takes an anchored range */
+    FN_SMOOTHED = 4,     /* takes a smoothed range */
+    FN_TIME_BOUND = 8,   /* depends on the evaluation time even when all arguments are pinned with @ */
+    FN_COUNTS = 32,      /* meant for counters: a name that is not a counter's is worth an info */
+    FN_WEIGHTED = 64,    /* counts raw samples where the data is down-sampled */
+    FN_PER_SECOND = 128, /* over down-sampled data the window may be wider than asked for */
+    FN_SORTS = 16,       /* orders an instant result: pointless in a range query */
 };
 
 enum { FUNCTION_ARGS_MAX = 5 };
@@ -22,6 +25,7 @@ struct function {
     int variadic;                             /* the last argument may be left out or repeated: at most that many beyond the others; -1: any number */
     enum promql_type returns;
     unsigned flags;
+    enum tsdb_field field; /* over_range: of down-sampled samples */
     /* Exactly one of these, but for over_plain. */
     bool (*over_range)(struct range_call *c);              /* one window of one series -> at most one value */
     void (*over_plain)(struct range_call *c, double *out); /* beside over_range: all windows of a series of floats without start timestamps */

@@ -100,7 +100,7 @@ static bool load_times(struct enrichment *x, const struct tsdb_selection *sel, s
     if (!info_reference(r, x->call->call.args[0], &first, &last, e)) return false;
     struct samples s;
     arena_reset(r->scratch);
-    if (!tsdb_read(sel, i, first - r->lookback_ms + 1, last, r->scratch, &s, e)) return false;
+    if (!tsdb_read(sel, i, first - MAX(r->lookback_ms, coarse_reach_max(sel)) + 1, last, r->scratch, &s, e)) return false;
     size_t next = 0;
     for (size_t step = 0; step < x->g->n; step++) {
         int64_t t = grid_time(x->g, step);
@@ -108,7 +108,7 @@ static bool load_times(struct enrichment *x, const struct tsdb_selection *sel, s
         times[step] = INT64_MIN;
         if (!info_reference(r, x->call->call.args[0], &t, &same, e)) return false;
         while (next < s.n && s.t_ms[next] <= t) next++;
-        if (next == 0 || s.t_ms[next - 1] <= t - r->lookback_ms) continue;
+        if (next == 0 || s.t_ms[next - 1] <= t - MAX(r->lookback_ms, coarse_reach(sel, t))) continue;
         if (s.h && s.h[next - 1]) return run_fail(r, e, "this should be an info metric, with float samples, but is a histogram");
         if (is_stale_nan(s.v[next - 1])) continue;
         times[step] = s.t_ms[next - 1];

@@ -25,7 +25,9 @@ static bool unmixed(struct range_call *c, bool *hist) {
 }
 
 bool fn_count_over_time(struct range_call *c) {
-    c->out = (double)(c->hi - c->lo);
+    const double *weight = c->s->weight;
+    c->out = weight ? 0 : (double)(c->hi - c->lo);
+    for (size_t i = c->lo; weight && i < c->hi; i++) c->out += weight[i];
     return true;
 }
 bool fn_present_over_time(struct range_call *c) {
@@ -163,10 +165,23 @@ bool fn_sum_over_time(struct range_call *c) {
     return true;
 }
 
+/* Of down-sampled samples: sums, of so many raw ones each. */
+static double weighted_mean(const struct range_call *c) {
+    double sum = 0;
+    double comp = 0;
+    double n = 0;
+    for (size_t i = c->lo; i < c->hi; i++) {
+        kahan_add(c->s->v[i], &sum, &comp);
+        n += c->s->weight[i];
+    }
+    return (sum + comp) / n;
+}
+
 bool fn_avg_over_time(struct range_call *c) {
     bool hist;
     if (!unmixed(c, &hist)) return false;
     if (hist) return hist_aggregate(c, true);
+    if (c->s->weight) return c->out = weighted_mean(c), true;
     const double *v = c->s->v;
     double sum = v[c->lo]; /* or the mean, once the sum overflows */
     double comp = 0;

@@ -19,6 +19,7 @@ struct planner {
     struct tsdb *db;
     struct promql_regexes *regexes;
     struct err *e;
+    int64_t step_ms; /* between evaluations; 0: there is one */
 };
 
 static bool plan_node(struct planner *p, const struct node *n, int64_t start_ms, int64_t end_ms);
@@ -43,10 +44,30 @@ static bool positive_duration(struct run *r, const struct node *n, int64_t *out_
     return false;
 }
 
-static bool select_series(struct planner *p, unsigned slot, const struct matcher *m, size_t n, int64_t from_ms, int64_t to_ms) {
-    struct tsdb_selection **out = &p->r->selected[slot];
-    if (!tsdb_select(p->db, m, n, from_ms, to_ms, 0, out, p->e)) return false;
+/* What a selector needs of the store. step_ms: how far apart samples may be, where raw ones are gone. */
+struct need {
+    const struct matcher *m;
+    size_t n;
+    int64_t from_ms, to_ms, step_ms;
+};
+
+static bool select_once(struct planner *p, struct tsdb_selection **out, const struct need *x) {
+    if (!tsdb_select(p->db, x->m, x->n, x->from_ms, x->to_ms, 0, out, p->e)) return false;
     if (p->r->bytes_max) tsdb_selection_set_max_bytes(*out, p->r->bytes_max);
+    tsdb_selection_set_step(*out, x->step_ms);
+    return true;
+}
+
+static bool select_series(struct planner *p, const struct node *n, unsigned slot, struct need x) {
+    struct tsdb_selection **out = &p->r->selected[slot];
+    if (!select_once(p, out, &x)) return false;
+    int64_t reach = coarse_reach_max(*out);
+    if (reach == 0) return true;
+    tsdb_selection_free(*out);
+    *out = NULL;
+    x.from_ms -= reach;
+    if (!select_once(p, out, &x)) return false;
+    note_coarse(p->r, n->from, *out);
     return true;
 }
 
@@ -55,12 +76,14 @@ static bool plan_selector(struct planner *p, const struct node *n, int64_t start
     const struct selector *s = &n->select.sel;
     if (!promql_shifted(r, &n->select.shift, &start_ms, &end_ms, p->e)) return false;
     int64_t back = r->lookback_ms;
+    int64_t apart = p->step_ms;
     if (n->kind == NODE_MATRIX) {
         if (!positive_duration(r, n->select.range, &back, p->e)) return false;
+        apart = MIN(apart, back / 2); /* two in a range */
         if (s->anchored || s->smoothed) back += r->lookback_ms;
     }
     if (s->smoothed) end_ms += r->lookback_ms;
-    return select_series(p, s->slot, s->m, s->m_n, start_ms - back + 1, end_ms);
+    return select_series(p, n, s->slot, (struct need){s->m, s->m_n, start_ms - back + 1, end_ms, apart});
 }
 
 /* The grid of a subquery's inner expression: aligned to absolute multiples of its step. */
@@ -82,7 +105,9 @@ bool promql_inner_grid(struct run *r, const struct node *n, int64_t start_ms, in
 static bool plan_subquery(struct planner *p, const struct node *n, int64_t start_ms, int64_t end_ms) {
     struct grid g;
     if (!promql_inner_grid(p->r, n, start_ms, end_ms, &g, p->e)) return false;
-    return plan_node(p, n->sub.expr, g.start_ms, g.n ? grid_time(&g, g.n - 1) : g.start_ms);
+    struct planner inner = *p;
+    inner.step_ms = g.step_ms;
+    return plan_node(&inner, n->sub.expr, g.start_ms, g.n ? grid_time(&g, g.n - 1) : g.start_ms);
 }
 
 /* info(): the info series around the times at which the first argument looks at its data. */
@@ -91,7 +116,7 @@ static bool plan_info(struct planner *p, const struct node *n, int64_t start_ms,
     struct info_matchers m;
     if (!info_matchers(r, p->regexes, n, &m, p->e)) return false;
     if (!info_reference(r, n->call.args[0], &start_ms, &end_ms, p->e)) return false;
-    return select_series(p, n->call.slot, m.all, m.all_n, start_ms - r->lookback_ms + 1, end_ms);
+    return select_series(p, n, n->call.slot, (struct need){m.all, m.all_n, start_ms - r->lookback_ms + 1, end_ms, p->step_ms});
 }
 
 static bool check_edges(struct planner *p, const struct node *call) {
@@ -152,7 +177,7 @@ static bool plan(struct tsdb *db, const struct promql_params *params, struct pro
                        promql_type_name(root->type));
     if (params->explain) r->costs = arena_zalloc(r->a, r->ast.node_n * sizeof *r->costs);
     r->selected = arena_zalloc(r->a, (r->ast.selector_n + 1) * sizeof *r->selected);
-    struct planner p = {r, db, &q->regexes, e};
+    struct planner p = {r, db, &q->regexes, e, r->step_ms};
     int64_t last = r->step_ms ? r->start_ms + (r->end_ms - r->start_ms) / r->step_ms * r->step_ms : r->end_ms;
     return plan_node(&p, root, r->start_ms, last);
 }
@@ -253,6 +278,13 @@ static bool run_root(struct grid *g, struct node *root, struct promql_result *ou
     return false;
 }
 
+static void warn_of_damage(struct run *r) {
+    for (unsigned i = 0; i < r->ast.selector_n; i++) {
+        const struct err *damage = r->selected[i] ? tsdb_selection_damage(r->selected[i]) : NULL;
+        if (damage) note_warning(r, r->ast.root->from, "stored samples are damaged and left out: %s", damage->msg);
+    }
+}
+
 bool promql_run(struct promql_query *q, const struct job *job, struct err *e) {
     struct run *r = &q->run;
     struct node *root = r->ast.root;
@@ -262,6 +294,7 @@ bool promql_run(struct promql_query *q, const struct job *job, struct err *e) {
     if (q->step_stats) r->step_used = arena_zalloc(r->a, g.n * sizeof *r->step_used);
     int64_t from_ns = clock_mono_ns();
     if (!run_root(&g, root, &out, e)) return false;
+    warn_of_damage(r);
     out.eval_ns = clock_mono_ns() - from_ns - out.sort_ns;
     out.warnings = r->warnings.p;
     out.warning_n = r->warnings.n;

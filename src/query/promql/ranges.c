@@ -40,6 +40,11 @@ static bool scalar_args(struct grid *g, const struct node *call, size_t range_at
 
 enum { WORK_BETWEEN_CHECKS = 1 << 18 }; /* samples looked at, windows overlapping */
 
+int64_t window_range(const struct range_call *c, int64_t to_ms) {
+    if (!c->src->coarse || c->anchored || c->smoothed || !(c->call->call.fn->flags & FN_PER_SECOND)) return c->range_ms;
+    return MAX(c->range_ms, coarse_reach(c->src->sel, to_ms));
+}
+
 /* Windows move forward only, so their edges do too. */
 static void find_windows(struct range_call *c) {
     const struct range_src *src = c->src;
@@ -61,7 +66,7 @@ static void find_windows(struct range_call *c) {
     uint32_t hi = 0;
     for (size_t step = 0; step < c->g->n; step++) {
         int64_t to = range_end(src, step);
-        while (lo < s->n && s->t[lo] <= to - src->range_ms - before) lo++;
+        while (lo < s->n && s->t[lo] <= to - window_range(c, to) - before) lo++;
         if (hi < lo) hi = lo;
         while (hi < s->n && s->t[hi] <= to + after) hi++;
         w->p[step] = (struct window){.lo = lo, .hi = hi};
@@ -99,7 +104,7 @@ static bool slide(struct range_call *c, struct series *out, struct err *e) {
         c->step = step;
         c->t_ms = grid_time(c->g, step);
         c->to_ms = range_end(src, step);
-        c->from_ms = c->to_ms - src->range_ms;
+        c->from_ms = c->to_ms - window_range(c, c->to_ms);
         c->out_h = NULL;
         if (!f->over_range(c)) {
             if (c->failed) return false;
@@ -132,6 +137,8 @@ bool eval_range_function(struct grid *g, const struct node *call, struct drain *
     struct range_src src;
     if (g->n == 0) return true;
     if (!range_open(g, arg, &src, e)) return false;
+    src.field = call->call.fn->field;
+    src.weighted = call->call.fn->flags & FN_WEIGHTED;
     struct range_call c = {
         .g = g, .r = r, .call = call, .arg = arg, .e = e, .src = &src, .range_ms = src.range_ms, .range_s = (double)src.range_ms / 1000};
     c.anchored = arg->kind == NODE_MATRIX && arg->select.sel.anchored;

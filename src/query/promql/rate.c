@@ -82,24 +82,24 @@ static struct stretch measure(const struct range_call *c, const struct window *w
     size_t gaps = w->hi - w->lo - 1;
     double average = gaps ? (double)(last_ms - t[w->lo]) / 1000 / (double)gaps : 0;
     double threshold = average * 1.1;
-    struct stretch s = {.known = true, .sampled = (double)(last_ms - first_ms) / 1000};
-    s.to_start = (double)(first_ms - (to_ms - c->range_ms)) / 1000;
+    int64_t range_ms = window_range(c, to_ms);
+    struct stretch s = {.known = true, .range_s = (double)range_ms / 1000, .sampled = (double)(last_ms - first_ms) / 1000};
+    s.to_start = (double)(first_ms - (to_ms - range_ms)) / 1000;
     s.to_end = (double)(to_ms - last_ms) / 1000;
     if (s.to_start >= threshold) s.to_start = average / 2;
     if (s.to_end >= threshold) s.to_end = average / 2;
     if (from_zero) s.to_start = 0;
     s.factor = (s.sampled + s.to_start + s.to_end) / s.sampled;
-    if (is_rate) s.factor /= c->range_s;
+    if (is_rate) s.factor /= s.range_s;
     return s;
 }
 
 /* A counter does not extrapolate below zero: first_value / result of the sampled time before the first sample. */
-static inline double stretch_factor(const struct range_call *c, const struct stretch *s, bool is_counter, bool is_rate, double first_value,
-                                    double result) {
+static inline double stretch_factor(const struct stretch *s, bool is_counter, bool is_rate, double first_value, double result) {
     if (!is_counter || !(result > 0 && first_value >= 0 && s->sampled * first_value < s->to_start * result)) return s->factor;
     double to_zero = s->sampled * (first_value / result);
     double factor = (s->sampled + to_zero + s->to_end) / s->sampled;
-    return is_rate ? factor / c->range_s : factor;
+    return is_rate ? factor / s->range_s : factor;
 }
 
 static double extrapolation(struct range_call *c, bool is_counter, bool is_rate, bool from_zero, double first_value, double result) {
@@ -109,7 +109,7 @@ static double extrapolation(struct range_call *c, bool is_counter, bool is_rate,
         from_start = measure(c, w, is_rate, true, c->to_ms);
     else if (!w->stretch.known)
         w->stretch = measure(c, w, is_rate, false, c->to_ms);
-    return stretch_factor(c, from_zero ? &from_start : &w->stretch, is_counter, is_rate, first_value, result);
+    return stretch_factor(from_zero ? &from_start : &w->stretch, is_counter, is_rate, first_value, result);
 }
 
 /* The common case, all windows in one loop. */
@@ -122,7 +122,7 @@ static inline void extrapolate_plain(struct range_call *c, bool is_counter, bool
         c->lo = w->lo;
         c->hi = w->hi;
         double result = float_increase(c, is_counter, v[w->lo]);
-        out[step] = result * stretch_factor(c, &w->stretch, is_counter, is_rate, v[w->lo], result);
+        out[step] = result * stretch_factor(&w->stretch, is_counter, is_rate, v[w->lo], result);
     }
 }
 

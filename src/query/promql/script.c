@@ -54,7 +54,8 @@ static bool fail_line(struct script *s, size_t line, const char *what) {
 
 /* --- the rewriting with @ */
 
-/* Pins every selector and subquery that has no @; what is inside a subquery stays. false: some function depends on the evaluation time. */
+/* Pins every selector and subquery that has no @ with a time of its own; what is inside a subquery stays. false: some function depends on the
+ * evaluation time. */
 static bool pin(struct node *n, int64_t at_ms) {
     switch (n->kind) {
     case NODE_NUMBER:
@@ -62,10 +63,10 @@ static bool pin(struct node *n, int64_t at_ms) {
     case NODE_DURATION: return true;
     case NODE_VECTOR:
     case NODE_MATRIX:
-        if (n->select.shift.at == AT_NONE) n->select.shift = (struct shift){n->select.shift.offset, AT_TIME, at_ms};
+        if (n->select.shift.at != AT_TIME) n->select.shift = (struct shift){n->select.shift.offset, AT_TIME, at_ms};
         return true;
     case NODE_SUBQUERY:
-        if (n->sub.shift.at == AT_NONE) n->sub.shift = (struct shift){n->sub.shift.offset, AT_TIME, at_ms};
+        if (n->sub.shift.at != AT_TIME) n->sub.shift = (struct shift){n->sub.shift.offset, AT_TIME, at_ms};
         return !node_is_time_bound(n->sub.expr);
     case NODE_PAREN: return pin(n->paren.expr, at_ms);
     case NODE_UNARY: return pin(n->unary.expr, at_ms);
@@ -144,7 +145,7 @@ static bool run_instant(struct script *s, struct expectation *x, str expr, int64
 static bool run_instant_variants(struct script *s, struct expectation *x, str expr, int64_t t_ms, str *why) {
     if (!run_instant(s, x, expr, t_ms, why)) return false;
     str pinned;
-    if (!pinned_text(x->a, expr, t_ms, &pinned)) return true;
+    if (!pinned_text(x->a, expr, t_ms, &pinned) || depends_on_query(pinned)) return true;
     int64_t times[] = {-10 * t_ms, 0, t_ms / 5, t_ms, 10 * t_ms};
     if (t_ms == 0) times[0] = -1000, times[2] = 1000;
     for (size_t i = 0; i < (t_ms == 0 ? 3u : ARRAY_N(times)); i++) {

@@ -192,20 +192,29 @@ static bool all_seen(struct expectation *x, str *why) {
     return true;
 }
 
+/* Where in a series the value of a step is; false: it has none. */
+static bool index_of_step(const struct promql_result *r, const struct promql_series *s, size_t step, size_t *out) {
+    int64_t t_ms = r->start_ms + (int64_t)step * r->step_ms;
+    if (s->t_ms) {
+        for (step = 0; step < s->n && s->t_ms[step] != t_ms;) step++;
+    }
+    return *out = step, step < s->n && (!promql_is_absent(s->v[step]) || (s->h && s->h[step]));
+}
+
 /* One value per series: those at step `at`. */
 static bool check_vector(struct expectation *x, const struct promql_result *r, size_t at, str *why) {
     size_t position = 0;
     for (size_t i = 0; i < r->series_n; i++) {
         const struct promql_series *s = &r->series[i];
-        const struct hist *h = s->h ? s->h[at] : NULL;
-        if (promql_is_absent(s->v[at]) && !h) continue;
-        size_t found;
+        size_t k, found;
+        if (!index_of_step(r, s, at, &k)) continue;
+        const struct hist *h = s->h ? s->h[k] : NULL;
         struct expected_series *want = find_expected(x, s->labels, &found);
-        if (!want) return unexpected_series(x, s->labels, s->v[at], h, why);
+        if (!want) return unexpected_series(x, s->labels, s->v[k], h, why);
         want->seen = true;
         if (x->ordered && found != position) return *why = arena_printf(x->a, "series %zu is at position %zu of the result", found, position), false;
         if (want->values.n != 1) return *why = STR("an instant result has one value per series"), false;
-        if (!check_value(x, s->labels, 0, &want->values.p[0], s->v[at], h, why)) return false;
+        if (!check_value(x, s->labels, 0, &want->values.p[0], s->v[k], h, why)) return false;
         position++;
     }
     return all_seen(x, why);
@@ -257,6 +266,12 @@ static bool check_matrix(struct expectation *x, const struct promql_result *r, s
     return all_seen(x, why);
 }
 
+/* Over a range a scalar is a series without labels. */
+static bool check_scalars(struct expectation *x, const struct promql_result *r, str *why) {
+    const struct promql_series s = {.v = r->scalar, .n = r->step_n};
+    return check_matrix_series(x, r, &s, why) && all_seen(x, why);
+}
+
 bool expectation_check(struct expectation *x, const struct promql_result *r, size_t at, str *why) {
     for (size_t i = 0; i < x->series_n; i++) x->series[i].seen = false;
     switch (x->kind) {
@@ -273,7 +288,7 @@ bool expectation_check(struct expectation *x, const struct promql_result *r, siz
         if (r->type == PT_SCALAR) return *why = STR("expected a vector, got a scalar"), false;
         return check_vector(x, r, at, why);
     case EXPECT_RANGE_VECTOR:
-    case EXPECT_MATRIX: return check_matrix(x, r, why);
+    case EXPECT_MATRIX: return r->type == PT_SCALAR ? check_scalars(x, r, why) : check_matrix(x, r, why);
     }
     return false;
 }

@@ -40,7 +40,8 @@ struct picker {
     const struct node *n;
     struct reference ref;
     int64_t lookback_ms;
-    enum pick what; /* sample values, or their times in seconds */
+    const struct tsdb_selection *coarse; /* the selection, if some of it is down-sampled */
+    enum pick what;                      /* sample values, or their times in seconds */
     struct samples s;
     const struct hist *last_hist; /* of sample last_at */
     size_t last_at;
@@ -100,8 +101,9 @@ static void pick(struct picker *p, struct series *out) {
     size_t next = 0; /* the first sample after the reference time */
     for (size_t step = 0; step < p->g->n; step++) {
         int64_t t = reference_time(p->g, &p->ref, step);
+        int64_t back = p->coarse ? MAX(p->lookback_ms, coarse_reach(p->coarse, t)) : p->lookback_ms;
         while (next < s->n && s->t_ms[next] <= t) next++;
-        if (next == 0 || s->t_ms[next - 1] <= t - p->lookback_ms || is_stale(s, next - 1)) continue;
+        if (next == 0 || s->t_ms[next - 1] <= t - back || is_stale(s, next - 1)) continue;
         if (p->n->select.sel.smoothed)
             put_smoothed(p, out, step, next - 1, t);
         else
@@ -116,7 +118,9 @@ static bool select_instants(struct grid *g, const struct node *n, struct drain *
     struct picker p = {.g = g, .n = n, .lookback_ms = r->lookback_ms, .what = what};
     if (g->n == 0) return true;
     if (!reference_of(g, &n->select.shift, &p.ref, e)) return false;
-    int64_t from = reference_time(g, &p.ref, 0) - r->lookback_ms + 1;
+    int64_t reach = coarse_reach_max(sel);
+    p.coarse = reach ? sel : NULL;
+    int64_t from = reference_time(g, &p.ref, 0) - MAX(r->lookback_ms, reach) + 1;
     int64_t to = reference_time(g, &p.ref, g->n - 1) + (n->select.sel.smoothed ? r->lookback_ms : 0);
     double *v = NULL;
     for (size_t i = 0; i < tsdb_selection_n(sel); i++) {
@@ -155,7 +159,9 @@ static bool open_selector(struct range_src *s, const struct node *n, struct err 
     if (!eval_duration(r, n->select.range, &s->range_ms, e)) return false;
     int64_t before = n->select.sel.anchored || n->select.sel.smoothed ? r->lookback_ms : 0;
     int64_t after = n->select.sel.smoothed ? r->lookback_ms : 0;
-    s->from_ms = range_end(s, 0) - s->range_ms - before + 1;
+    int64_t reach = coarse_reach_max(s->sel);
+    s->coarse = reach > 0;
+    s->from_ms = range_end(s, 0) - MAX(s->range_ms + before, reach) + 1;
     s->to_ms = range_end(s, s->g->n - 1) + after;
     return true;
 }
@@ -203,8 +209,8 @@ static size_t count_stale(const struct samples *s) {
     return stale;
 }
 
-/* Samples of a store series without the stale markers, histograms in the working form. */
-static void to_rseries(struct run *r, const struct samples *s, struct rseries *out) {
+/* Samples of a store series without the stale markers, histograms in the working form. weight: NULL, or for each sample. */
+static void to_rseries(struct run *r, const struct samples *s, const double *weight, struct rseries *out) {
     struct arena *a = r->scratch;
     size_t stale = count_stale(s);
     if (stale == 0 && !s->h) {
@@ -213,23 +219,26 @@ static void to_rseries(struct run *r, const struct samples *s, struct rseries *o
         out->v = s->v;
         out->h = NULL;
         out->st = s->st_ms;
+        out->weight = weight;
         return;
     }
     size_t room = s->n - stale;
     int64_t *t = arena_new_n(a, int64_t, room);
     double *v = arena_new_n(a, double, room);
     int64_t *st = s->st_ms ? arena_new_n(a, int64_t, room) : NULL;
+    double *w = weight ? arena_new_n(a, double, room) : NULL;
     const struct hist **h = s->h ? arena_zalloc(a, room * sizeof *h) : NULL;
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
         if (is_stale(s, i)) continue;
+        if (w) w[n] = weight[i];
         t[n] = s->t_ms[i];
         v[n] = s->v[i];
         if (st) st[n] = s->st_ms[i];
         if (h && s->h[i]) h[n] = hist_from_store(a, s->h[i]);
         n++;
     }
-    *out = (struct rseries){.labels = out->labels, .drop_name = out->drop_name, .n = n, .t = t, .v = v, .h = h, .st = st};
+    *out = (struct rseries){.labels = out->labels, .drop_name = out->drop_name, .n = n, .t = t, .v = v, .h = h, .st = st, .weight = w};
 }
 
 /* A subquery's column as samples. Its histograms' reset hints mean nothing here: samples may be left out or repeated. */
@@ -255,6 +264,21 @@ static void column_to_rseries(struct run *r, const struct grid *g, const struct 
     *out = (struct rseries){.labels = s->labels, .drop_name = s->drop_name, .n = n, .t = t, .v = v, .h = h};
 }
 
+/* Raw samples read as themselves: only where there are others is it asked which of their values is wanted. */
+static bool read_series(struct range_src *s, struct rseries *out, struct err *e) {
+    struct run *r = s->g->r;
+    struct samples samples;
+    struct samples counts = {0};
+    if (s->coarse && s->weighted && !tsdb_read_field(s->sel, s->next, TSDB_COUNT, s->from_ms, s->to_ms, r->scratch, &counts, e)) return false;
+    if (!tsdb_read_field(s->sel, s->next, s->coarse ? s->field : TSDB_LAST, s->from_ms, s->to_ms, r->scratch, &samples, e)) return false;
+    *out = (struct rseries){.labels = tsdb_selection_labels(s->sel, s->next)};
+    to_rseries(r, &samples, counts.n == samples.n ? counts.v : NULL, out);
+    r->samples_read += samples.n;
+    if (!charge(r, out->n, e)) return false;
+    r->samples_held -= out->n;
+    return true;
+}
+
 static bool next_series(struct range_src *s, struct rseries *out, bool *done, struct err *e) {
     struct run *r = s->g->r;
     bool subquery = s->node->kind == NODE_SUBQUERY;
@@ -262,17 +286,10 @@ static bool next_series(struct range_src *s, struct rseries *out, bool *done, st
     for (; s->next < n; s->next++) {
         if (!run_check(r, e)) return false;
         arena_reset(r->scratch);
-        if (subquery) {
+        if (subquery)
             column_to_rseries(r, &s->inner_grid, &s->inner.p[s->next], out);
-        } else {
-            struct samples samples;
-            if (!tsdb_read(s->sel, s->next, s->from_ms, s->to_ms, r->scratch, &samples, e)) return false;
-            *out = (struct rseries){.labels = tsdb_selection_labels(s->sel, s->next)};
-            to_rseries(r, &samples, out);
-            r->samples_read += samples.n;
-            if (!charge(r, out->n, e)) return false;
-            r->samples_held -= out->n;
-        }
+        else if (!read_series(s, out, e))
+            return false;
         if (out->n == 0) continue;
         s->next++;
         return true;

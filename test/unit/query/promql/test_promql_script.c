@@ -260,6 +260,19 @@ static void evaluates_the_small_functions(void **state) {
         11);
 }
 
+static void compares_scalars_over_a_range_and_sparse_series(void **state) {
+    (void)state;
+    assert_passes(
+        "load 5m\n  m 1 2 3\n"
+        "\neval range from 5m to 10m step 5m start()\n  {} 300 300\n"
+        "\neval instant at 5m end() - start()\n  0\n"
+        "\neval instant at 5m m @ end()\n  m 2\n"
+        "\neval instant at 10m count_values(\"v\", m)\n  {v=\"3\"} 1\n",
+        4);
+    struct outcome o = run("eval range from 5m to 10m step 5m start()\n  {} 300 301\n");
+    assert_int_equal(o.failed, 1);
+}
+
 static void asks_nothing_of_a_side_that_has_nothing_to_match(void **state) {
     (void)state;
     assert_passes(
@@ -298,6 +311,7 @@ int main(void) {
         cmocka_unit_test(reads_classic_and_native_histograms_alike),
         cmocka_unit_test(enriches_with_info_series),
         cmocka_unit_test(evaluates_the_small_functions),
+        cmocka_unit_test(compares_scalars_over_a_range_and_sparse_series),
         cmocka_unit_test(asks_nothing_of_a_side_that_has_nothing_to_match),
         cmocka_unit_test(gives_times_no_calendar_has_the_date_prometheus_gives),
     };
