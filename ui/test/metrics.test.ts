@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Explained } from '../src/lib/api';
 import { dropLabel, dropMetric, labelToDrop } from '../src/lib/cardinality';
-import { chain, shortText } from '../src/lib/explain';
+import { chain, droppedLabels, shortText } from '../src/lib/explain';
 import { heatRows } from '../src/lib/heat';
 import { ran, remember } from '../src/lib/history';
 import { fromPrometheus, nameKey, readPanels, writePanels } from '../src/lib/panels';
@@ -189,6 +189,10 @@ test('a plan is a chain until it forks, each part with what is below left out', 
   const sum = part('sum by (le) (rate(x_bucket[1m]))', 16, [rate], 'aggregation');
   const root = part('histogram_quantile(0.9, sum by (le) (rate(x_bucket[1m])))', 0, [part('0.9', 19, [], 'number_literal'), { ...sum, start: 24 }]);
   assert.deepEqual(chain(root).map(shortText), ['histogram_quantile(0.9, …)', 'sum by (le) (…)', 'rate(…)', 'x_bucket[1m]']);
+  assert.deepEqual(droppedLabels(chain(root), ['__name__', 'le', 'pod', 'code']), ['pod', 'code']);
+  assert.deepEqual(droppedLabels([part('sum without (pod) (x)', 0, [part('x', 18)]), part('x', 18)], ['pod', 'code']), ['pod']);
+  assert.deepEqual(droppedLabels([part('sum(x)', 0, [part('x', 4)]), part('x', 4)], ['pod', 'code']), ['pod', 'code']);
+  assert.deepEqual(droppedLabels([part('rate(x[1m])', 0)], ['pod']), []);
   assert.equal(chain(part('a + b', 0, [part('a', 0), part('b', 4)])).length, 1);
 });
 

@@ -25,11 +25,15 @@ export interface Answer {
   ms: number;
 }
 
+/** What a query is called in its panel. */
+export const letter = (i: number): string => String.fromCharCode(65 + i);
+
 export async function ask(queries: string[], { start, end, step }: Grid, signal: AbortSignal): Promise<Answer> {
   const began = performance.now();
   const settled = await Promise.allSettled(queries.map((q) => (q ? queryGrid(q, start, end, step, signal, true) : null)));
   signal.throwIfAborted();
   const out: Answer = { queries, lines: [], x: toGrid([], start, end, step, '').x, step, results: [], errors: [], total: 0, ms: performance.now() - began };
+  const several = queries.filter(Boolean).length > 1;
   settled.forEach((r, i) => {
     const result = r.status === 'fulfilled' ? r.value : null;
     out.results.push(result);
@@ -38,7 +42,7 @@ export async function ask(queries: string[], { start, end, step }: Grid, signal:
     out.total += result.series.length;
     const room = Math.max(0, LINES_MAX - out.lines.length);
     const floats = result.series.filter((s) => s.values?.length);
-    for (const line of toGrid(floats.slice(0, room), start, end, step, queries[i]).lines) out.lines.push({ ...line, query: i });
+    for (const line of toGrid(floats.slice(0, room), start, end, step, queries[i]).lines) out.lines.push({ ...line, name: several ? `${letter(i)}  ${line.name}` : line.name, query: i });
   });
   return out;
 }
@@ -52,10 +56,13 @@ export function useExemplars(queries: string[], w: Window): Exemplar[] {
   const found = useData(key, async (s) => (await Promise.all(wanted.map((q) => queryExemplars(q, w.a, w.z, s).catch(() => [])))).flat(), String(Math.floor(w.z / 1e4)));
   const points = useMemo(() => {
     const out: Exemplar[] = [];
+    const known = new Set<string>(); // two queries may stand on the same series
     for (const of of found.value ?? []) {
       for (const e of of.exemplars) {
         const trace = e.labels.trace_id ?? e.labels.traceID ?? e.labels.traceId ?? '';
-        if (!ID.test(trace)) continue;
+        const key = `${trace} ${e.timestamp} ${e.value}`;
+        if (!ID.test(trace) || known.has(key)) continue;
+        known.add(key);
         const { __name__: _, le: __, ...rest } = of.seriesLabels;
         out.push({ t: e.timestamp * 1e3, v: Number(e.value), trace: trace.toLowerCase(), failed: false, text: Object.entries(rest).map(([k, v]) => `${k}=${v}`).join(' ') });
       }

@@ -1,5 +1,5 @@
 // What the server knows by name, asked at most once in a while however many editors, lists and panels want it.
-import { labelValues, metadata, type Meta } from './api';
+import { labelNames, labelValues, metadata, type Meta } from './api';
 import { win } from './live';
 import { families, type MetricRow } from './series';
 
@@ -33,3 +33,6 @@ export async function metricRows(): Promise<MetricRow[]> {
     return { name, type: whole?.type ?? '', help: whole?.help ?? '' };
   });
 }
+
+/** The label names of what a selector selects. */
+export const labelsOf = (match: string): Promise<string[]> => cached('labels ' + match, () => labelNames(match, win.peek().a, win.peek().z, never));

@@ -226,6 +226,8 @@ export const zh: Record<string, string> = {
   'Counted over the first {0} series.': '按前 {0} 条序列统计。',
   'Each leads to its trace': '点击可打开对应链路',
   Explain: '解释',
+  Format: '格式化',
+  'dropped labels: {0}': '去掉的标签：{0}',
   Find: '查找',
   'Find a metric by name, type or help': '按名称、类型或说明查找指标',
   'Move down': '下移',

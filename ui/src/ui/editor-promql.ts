@@ -3,10 +3,10 @@ import { startCompletion, type Completion, type CompletionContext, type Completi
 import { forceLinting, linter, type Diagnostic } from '@codemirror/lint';
 import { RangeSetBuilder, type Extension } from '@codemirror/state';
 import { Decoration, EditorView, ViewPlugin, type DecorationSet, type ViewUpdate } from '@codemirror/view';
-import { isAbort, labelNames, labelValues, parseQuery } from '../lib/api';
+import { isAbort, labelValues, parseQuery } from '../lib/api';
 import { T } from '../lib/i18n';
 import { win } from '../lib/live';
-import { cached, metricRows } from '../lib/names';
+import { cached, labelsOf, metricRows } from '../lib/names';
 import { AGGREGATES, DURATIONS, FUNCTIONS, placeAt, role, selectorText, tokens, wordsAfter, type Place } from '../lib/promql';
 import { noteIn, type Note } from '../lib/series';
 
@@ -79,7 +79,6 @@ export function quoted(value: string, op: string): string {
 
 const asWords = (words: string[], type: string): Completion[] => words.map((label) => ({ label, type }));
 
-const namesOf = (match: string) => cached('labels ' + match, () => labelNames(match, win.peek().a, win.peek().z, never));
 const valuesOf = (label: string, match: string) => cached(`values ${label} ${match}`, () => labelValues(label, win.peek().a, win.peek().z, never, match));
 
 async function optionsAt(p: Place, hasOperator: boolean): Promise<Completion[]> {
@@ -90,11 +89,11 @@ async function optionsAt(p: Place, hasOperator: boolean): Promise<Completion[]> 
     case 'duration': return asWords(DURATIONS, 'duration');
     case 'label': {
       const used = new Set(p.matchers.filter((m) => m.op === '=').map((m) => m.label));
-      const names = (await namesOf(selectorText(p.metric, p.matchers))).filter((n) => !used.has(n) && (n !== '__name__' || !p.metric));
+      const names = (await labelsOf(selectorText(p.metric, p.matchers))).filter((n) => !used.has(n) && (n !== '__name__' || !p.metric));
       return names.map((label) => ({ label, type: 'label', apply: hasOperator ? undefined : putIn(label + '=""', 1) }));
     }
     case 'grouping': {
-      const names = await namesOf(selectorText(p.metric, []));
+      const names = await labelsOf(selectorText(p.metric, []));
       return asWords(names.filter((n) => n !== '__name__' && !p.used.includes(n)), 'label');
     }
     case 'value': return (await valuesOf(p.label, selectorText(p.metric, p.matchers))).map((label) => ({ label, type: 'value', apply: quoted(label, p.op) }));

@@ -1,21 +1,29 @@
 // What a query did: every part with the series and samples it went through and the time it took.
+import { useMemo } from 'preact/hooks';
 import type { Explained } from '../../lib/api';
 import { count, dur } from '../../lib/fmt';
 import { T } from '../../lib/i18n';
-import { chain, shortText } from '../../lib/explain';
+import { chain, droppedLabels, literal, shortText } from '../../lib/explain';
+import { useData } from '../../lib/live';
+import { labelsOf } from '../../lib/names';
 
-/** The chain of parts from the result down to the data, while it does not fork. */
+/** The chain of parts from the result down to the data, while it does not fork, and the labels that got lost on the way. */
 export function ExplainLine({ root }: { root: Explained }) {
+  const parts = useMemo(() => chain(root), [root]);
+  const selector = parts[parts.length - 1].text.replace(/\[[^\]]*\][^\]]*$|\s+offset\s.*$/, '');
+  const aggregates = parts.some((n) => /aggreg/i.test(n.type));
+  const names = useData(aggregates ? selector : null, () => labelsOf(selector).catch(() => []));
+  const dropped = useMemo(() => (names.value ? droppedLabels(parts, names.value) : []), [parts, names.value]);
   return (
     <p class="chain">
-      {chain(root).map((n, i) => (
+      {parts.map((n, i) => (
         <>
           {i > 0 && <i>→</i>}
-          <span title={T('{0} samples · {1}', count(n.samples), dur(n.seconds * 1e3))}>
-            {shortText(n)} <b>{count(n.series)}</b>
-          </span>
+          <span title={n.text + '\n' + T('{0} samples · {1}', count(n.samples), dur(n.seconds * 1e3))}>{shortText(n)}</span>
+          <b>{count(n.series)}</b>
         </>
       ))}
+      {dropped.length > 0 && <em title={dropped.join(', ')}>{T('dropped labels: {0}', dropped.join(', '))}</em>}
     </p>
   );
 }
@@ -58,6 +66,6 @@ function rowsOf(n: Explained, depth: number, most: number, open: (text: string) 
         <i style={{ width: `${(own / most) * 100}%` }} />
       </td>
     </tr>,
-    ...n.children.flatMap((c) => rowsOf(c, depth + 1, most, open)),
+    ...n.children.filter((c) => !literal(c)).flatMap((c) => rowsOf(c, depth + 1, most, open)),
   ];
 }

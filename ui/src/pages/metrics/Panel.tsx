@@ -1,8 +1,8 @@
 // One panel: its queries, what the server said of them, and their answer as a chart with its legend, a heat map or a table.
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { Labels } from '../../lib/api';
+import { formatQuery, type Labels } from '../../lib/api';
 import { lineColor, serviceColor } from '../../lib/color';
-import { ask, LINES_MAX, useExemplars, type Answer } from '../../lib/ask';
+import { ask, letter, LINES_MAX, useExemplars, type Answer } from '../../lib/ask';
 import { dur } from '../../lib/fmt';
 import { ran } from '../../lib/history';
 import { heatRows } from '../../lib/heat';
@@ -77,9 +77,14 @@ export function PanelView(props: PanelProps) {
     <div class={'panel' + (busy && value ? ' busy' : '')} ref={box}>
       {panel.queries.map((q, i) => (
         <div key={i}>
-          <Query lang="promql" label={String.fromCharCode(65 + i)} value={q} hint={T('PromQL expression, for example up')} notes={notes[i]} onRun={(text) => run(i, text)} onFocus={() => props.focus(i)} main={props.first && i === 0}>
+          <Query lang="promql" label={letter(i)} value={q} hint={T('PromQL expression, for example up')} notes={notes[i]} onRun={(text) => run(i, text)} onFocus={() => props.focus(i)} main={props.first && i === 0}>
             {i === 0 && any && !table && value && (
               <span class="stat">{T('{0} series · {1} points · {2}', value.total, value.x.length, dur(value.ms))}</span>
+            )}
+            {q && (
+              <button class="ib m" title={T('Format')} onClick={() => void formatQuery(q, new AbortController().signal).then((text) => run(i, text), () => {})}>
+                {'{}'}
+              </button>
             )}
             <History pick={(text) => run(i, text)} />
             {panel.queries.length > 1 && (
@@ -208,15 +213,16 @@ const SERVICE = /^(service|service_name|app|job)$/;
 
 /** Colours: services have their own on every page; other lines take turns. */
 function colored(lines: Answer['lines']): Shown[] {
-  const differ = soleLabel(lines.map((l) => l.labels));
+  const differ = soleLabel(lines);
   return lines.map((l, i) => ({ ...l, id: nameKey(`${l.query} ${l.name}`), color: differ && SERVICE.test(differ) ? serviceColor(l.labels[differ] ?? '') : lineColor(i) }));
 }
 
-/** The one label that tells these apart; empty if there are several, or none. */
-function soleLabel(all: Labels[]): string {
+/** The one label that tells the lines of one query apart; empty if there are several, or none. */
+function soleLabel(lines: { query: number; labels: Labels }[]): string {
   const names = new Set<string>();
-  for (const l of all) for (const k in l) if (l[k] !== all[0][k]) names.add(k);
-  return names.size === 1 && all.every((l) => [...names][0] in l) ? [...names][0] : '';
+  for (const { labels } of lines) for (const k in labels) if (labels[k] !== lines[0].labels[k]) names.add(k);
+  const [name] = names;
+  return names.size === 1 && lines.every((l) => l.query === lines[0].query && name in l.labels) ? name : '';
 }
 
 function GraphCard(props: PanelProps & { answer: Answer | null; step: number; any: boolean }) {
@@ -282,7 +288,7 @@ function GraphCard(props: PanelProps & { answer: Answer | null; step: number; an
       )}
       {native && view !== 'heat' && <p class="note">{T('Native histograms are drawn as a heat map; lines show none of them.')}</p>}
       {answer && view !== 'heat' && answer.total > lines.length + series.filter((s) => s.histograms?.length).length && <p class="note warn">{T('{0} series; the first {1} are drawn. Aggregate, or narrow the selector.', answer.total, LINES_MAX)}</p>}
-      {lines.length > 0 && view !== 'heat' && <Legend lines={lines} x={answer!.x} only={panel.only} setOnly={(only) => set({ only }, true)} format={format} label={soleLabel(lines.map((l) => l.labels))} />}
+      {lines.length > 0 && view !== 'heat' && <Legend lines={lines} x={answer!.x} only={panel.only} setOnly={(only) => set({ only }, true)} format={format} label={soleLabel(lines)} />}
     </>
   );
 }
