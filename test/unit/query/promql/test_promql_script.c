@@ -298,6 +298,15 @@ static void gives_times_no_calendar_has_the_date_prometheus_gives(void **state) 
         8);
 }
 
+static void a_series_that_loses_its_name_is_another_than_the_one_that_keeps_it(void **state) {
+    (void)state;
+    passes(
+        "load 1m\n  up{i=\"1\"} 0 1 0\n"
+        "\neval range from 0 to 2m step 1m (up == 0) or (up * 2)\n  up{i=\"1\"} 0 _ 0\n  {i=\"1\"} _ 2 _\n"
+        "\neval range from 0 to 2m step 1m (up * 2) or (up + 5)\n  {i=\"1\"} 0 2 0\n",
+        2);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sees_wrong_expectations),
@@ -314,6 +323,7 @@ int main(void) {
         cmocka_unit_test(compares_scalars_over_a_range_and_sparse_series),
         cmocka_unit_test(asks_nothing_of_a_side_that_has_nothing_to_match),
         cmocka_unit_test(gives_times_no_calendar_has_the_date_prometheus_gives),
+        cmocka_unit_test(a_series_that_loses_its_name_is_another_than_the_one_that_keeps_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
