@@ -15,7 +15,7 @@
 
 static const struct http_pair product[] = {{{"X-Elastic-Product", 17}, {"Elasticsearch", 13}}};
 
-static void send(struct http_exchange *x, int status, struct buf *json, str content_type) {
+void es_send(struct http_exchange *x, int status, struct buf *json, str content_type) {
     http_reply(x, (struct http_reply){.status = status, .content_type = content_type, .body_buf = json, .headers = product, .header_n = 1});
 }
 
@@ -30,11 +30,11 @@ void es_reply(struct http_exchange *x, int status, struct buf *json) {
     struct buf filtered = {0};
     if ((paths.n || pretty) && es_filter_path(buf_str(json), paths, pretty, x->arena, &filtered)) {
         buf_done(json);
-        send(x, status, &filtered, STR("application/json"));
+        es_send(x, status, &filtered, STR("application/json"));
         return;
     }
     buf_done(&filtered);
-    send(x, status, json, STR("application/json"));
+    es_send(x, status, json, STR("application/json"));
 }
 void es_reply_text(struct http_exchange *x, int status, str text) {
     http_reply(
@@ -109,6 +109,7 @@ bool elastic_error_body(void *app, const struct http_exchange *x, int status, st
 enum { CREATED_MAX = 10000 };
 struct es_state {
     VEC(str) created; /* sorted is not needed: there are few */
+    struct es_resources *resources;
 };
 
 static struct es_state *state(struct app *app) {
@@ -119,7 +120,13 @@ void elastic_state_free(struct es_state *s) {
     if (!s) return;
     for (size_t i = 0; i < s->created.n; i++) free((void *)(uintptr_t)s->created.p[i].p);
     vec_done(&s->created);
+    es_resources_free(s->resources);
     free(s);
+}
+struct es_resources *es_resources(struct app *app) {
+    struct es_state *s = state(app);
+    if (!s->resources) s->resources = es_resources_new();
+    return s->resources;
 }
 struct es_names es_created(struct app *app) {
     struct es_state *s = state(app);
@@ -144,8 +151,7 @@ static void reply_missing(struct http_exchange *x, str index) {
     str reason = arena_printf(x->arena, "no such index [%" STR_F "]", STR_A(index));
     es_reply_error(x, (struct es_error){.status = 404, .type = "index_not_found_exception", .reason = reason, .index = index});
 }
-/* Resolves the first capture; answers 404 itself (false) when a plain name is missing and that is not to be ignored. */
-static bool resolve(struct app *app, struct http_exchange *x, str expression, struct es_indices *out) {
+bool es_resolve(struct app *app, struct http_exchange *x, str expression, struct es_indices *out) {
     es_indices_resolve(app, expression, x->arena, out);
     if (!out->missing.n || es_flag(x, STR("ignore_unavailable"), false)) return true;
     reply_missing(x, out->missing);
@@ -222,13 +228,25 @@ static void acknowledge(void *arg, struct http_exchange *x) {
     (void)arg;
     es_reply_acknowledged(x);
 }
-static void empty_object(void *arg, struct http_exchange *x) {
+static void shards_done(void *arg, struct http_exchange *x) {
     (void)arg;
     struct buf b = {0};
-    buf_add(&b, STR("{}"));
+    buf_add(&b, STR("{\"_shards\":{\"total\":1,\"successful\":1,\"failed\":0}}"));
     es_reply(x, 200, &b);
 }
-/* Templates, policies and pipelines are accepted and mean nothing here; asked for one, none is known, so that clients put theirs. */
+static void cluster_settings(void *arg, struct http_exchange *x) {
+    (void)arg;
+    struct buf b = {0};
+    buf_add(&b, STR("{\"persistent\":{},\"transient\":{}}"));
+    es_reply(x, 200, &b);
+}
+static void immutable(void *arg, struct http_exchange *x) {
+    (void)arg;
+    es_reply_error(x, (struct es_error){.status = 400,
+                                        .type = "unsupported_operation_exception",
+                                        .reason = STR("documents are immutable and leave with their retention: delete and rewrite are not offered")});
+}
+/* What is accepted and not even remembered; asked for one, none is known, so that clients put theirs. */
 static void no_such_resource(void *arg, struct http_exchange *x) {
     (void)arg;
     str reason = arena_printf(x->arena, "%" STR_F " is not kept: fields are mapped by what documents hold", STR_A(x->path));
@@ -272,7 +290,7 @@ static void index_create(void *arg, struct http_exchange *x) {
 static void index_delete(void *arg, struct http_exchange *x) {
     struct app *app = arg;
     struct es_indices i;
-    if (!resolve(app, x, x->captures[0], &i)) return;
+    if (!es_resolve(app, x, x->captures[0], &i)) return;
     for (size_t k = 0; k < i.n; k++) {
         if (!i.events[k]) continue;
         str reason = arena_printf(x->arena, "index [%" STR_F "] holds documents: deleting them is not offered, they end with their retention",
@@ -342,7 +360,7 @@ static struct field_info *catalogue(struct app *app, struct arena *a, size_t *n)
 static void mapping(void *arg, struct http_exchange *x) {
     struct app *app = arg;
     struct es_indices i;
-    if (!resolve(app, x, x->captures[0], &i)) return;
+    if (!es_resolve(app, x, x->captures[0], &i)) return;
     size_t n;
     struct field_info *list = catalogue(app, x->arena, &n);
     bool with_aliases = !str_ends(x->path, STR("_mapping")) && !str_ends(x->path, STR("_mappings"));
@@ -429,7 +447,7 @@ static bool index_filter_ok(const struct http_exchange *x, const struct fields *
 static void field_caps(void *arg, struct http_exchange *x) {
     struct app *app = arg;
     struct es_indices i;
-    if (!resolve(app, x, x->captures[0], &i)) return;
+    if (!es_resolve(app, x, x->captures[0], &i)) return;
     size_t n;
     struct field_info *list = catalogue(app, x->arena, &n);
     struct fields fields = fields_open(list, n);
@@ -468,8 +486,7 @@ static void put_stats(struct json_out *o, uint64_t docs, uint64_t bytes) {
         buf_done(&b);
     }
 }
-/* Bytes of an index: its share, by documents, of what the store takes. */
-static uint64_t share(const struct evdb_stats *s, uint64_t docs) {
+uint64_t es_index_bytes(const struct evdb_stats *s, uint64_t docs) {
     uint64_t all = s->kind[EVENT_LOG].head_events + s->kind[EVENT_LOG].part_events;
     uint64_t bytes = s->kind[EVENT_LOG].head_bytes + s->kind[EVENT_LOG].part_bytes;
     return all ? (uint64_t)((double)bytes * (double)docs / (double)all) : 0;
@@ -477,7 +494,7 @@ static uint64_t share(const struct evdb_stats *s, uint64_t docs) {
 static void index_stats(void *arg, struct http_exchange *x) {
     struct app *app = arg;
     struct es_indices i;
-    if (!resolve(app, x, x->captures[0], &i)) return;
+    if (!es_resolve(app, x, x->captures[0], &i)) return;
     struct evdb_stats stats;
     evdb_stats(app->store->events, &stats);
     uint64_t docs = 0;
@@ -489,14 +506,14 @@ static void index_stats(void *arg, struct http_exchange *x) {
     json_put_raw(&o, STR("{\"total\":1,\"successful\":1,\"failed\":0}"));
     json_put_key_c(&o, "_all");
     json_put_object(&o);
-    put_stats(&o, docs, share(&stats, docs));
+    put_stats(&o, docs, es_index_bytes(&stats, docs));
     json_put_object_end(&o);
     json_put_key_c(&o, "indices");
     json_put_object(&o);
     for (size_t k = 0; k < i.n; k++) {
         json_put_key(&o, i.names[k]);
         json_put_object(&o);
-        put_stats(&o, i.events[k], share(&stats, i.events[k]));
+        put_stats(&o, i.events[k], es_index_bytes(&stats, i.events[k]));
         json_put_object_end(&o);
     }
     json_put_object_end(&o);
@@ -504,9 +521,67 @@ static void index_stats(void *arg, struct http_exchange *x) {
     es_reply(x, 200, &b);
 }
 
+static void cluster_stats(void *app, struct http_exchange *x) {
+    struct evdb_stats stats;
+    struct es_indices i;
+    evdb_stats(((struct app *)app)->store->events, &stats);
+    es_indices_resolve(app, STR(""), x->arena, &i);
+    uint64_t docs = 0;
+    for (size_t k = 0; k < i.n; k++) docs += i.events[k];
+    struct buf b = {0};
+    buf_printf(
+        &b,
+        "{\"_nodes\":{\"total\":1,\"successful\":1,\"failed\":0},\"cluster_name\":\"binnacle\",\"status\":\"green\",\"indices\":{\"count\":%zu,"
+        "\"docs\":{\"count\":%llu,\"deleted\":0},\"store\":{\"size_in_bytes\":%llu}},\"nodes\":{\"count\":{\"total\":1},\"versions\":[\"" ES_VERSION
+        "\"]}}",
+        i.n, (unsigned long long)docs, (unsigned long long)es_index_bytes(&stats, docs));
+    es_reply(x, 200, &b);
+}
+
+/* The leaf named: {"INDEX":{"mappings":{"a.b":{"full_name":"a.b","mapping":{"b":{"type":..}}}}}} */
+static void field_mapping(void *arg, struct http_exchange *x) {
+    struct app *app = arg;
+    struct es_indices i;
+    if (!es_resolve(app, x, x->captures[0], &i)) return;
+    size_t n;
+    struct field_info *list = catalogue(app, x->arena, &n);
+    struct buf b = {0};
+    struct json_out o = {.buf = &b};
+    json_put_object(&o);
+    for (size_t k = 0; k < i.n; k++) {
+        json_put_key(&o, i.names[k]);
+        json_put_object(&o);
+        json_put_key_c(&o, "mappings");
+        json_put_object(&o);
+        for (size_t f = 0; f < n; f++) {
+            unsigned kinds = field_info_kinds(&list[f]);
+            if (!kinds || !name_wanted(x->captures[1], list[f].name)) continue;
+            str leaf = list[f].name, head;
+            while (str_find_char(leaf, '.') != STR_NONE) str_cut(&leaf, '.', &head);
+            json_put_key(&o, list[f].name);
+            json_put_object(&o);
+            json_put_key_c(&o, "full_name");
+            json_put_string(&o, list[f].name);
+            json_put_key_c(&o, "mapping");
+            json_put_object(&o);
+            json_put_key(&o, leaf);
+            json_put_object(&o);
+            json_put_key_c(&o, "type");
+            json_put_string(&o, str_c(field_kind_name(kinds)));
+            json_put_object_end(&o);
+            json_put_object_end(&o);
+            json_put_object_end(&o);
+        }
+        json_put_object_end(&o);
+        json_put_object_end(&o);
+    }
+    json_put_object_end(&o);
+    es_reply(x, 200, &b);
+}
+
 static void resolve_index(void *arg, struct http_exchange *x) {
     struct es_indices i;
-    if (!resolve(arg, x, x->captures[0], &i)) return;
+    if (!es_resolve(arg, x, x->captures[0], &i)) return;
     struct buf b = {0};
     struct json_out o = {.buf = &b};
     json_put_object(&o);
@@ -541,157 +616,6 @@ static void aliases(void *arg, struct http_exchange *x) {
     }
     json_put_object_end(&o);
     es_reply(x, 200, &b);
-}
-
-/* --- _cat: text columns, or JSON with ?format=json */
-
-struct cat_column {
-    str name;
-    bool right; /* numbers */
-};
-struct cat_table {
-    const struct cat_column *columns;
-    size_t column_n, row_n;
-    const str *cells; /* row by row */
-};
-
-/* ?h=: which columns, in which order; false and an answer for an unknown parameter. */
-static size_t cat_columns(const struct http_exchange *x, const struct cat_table *t, size_t *order) {
-    str wanted = http_param(x, STR("h")), name;
-    size_t n = 0;
-    if (!wanted.n) {
-        for (; n < t->column_n; n++) order[n] = n;
-        return n;
-    }
-    for (bool more = true; more && n < 32;) {
-        more = str_cut(&wanted, ',', &name);
-        for (size_t c = 0; c < t->column_n; c++)
-            if (str_eq(t->columns[c].name, name) || (str_eq(name, STR("i")) && str_eq(t->columns[c].name, STR("index")))) order[n++] = c;
-    }
-    return n;
-}
-static void cat_json(struct buf *b, const struct cat_table *t, const size_t *order, size_t order_n) {
-    struct json_out o = {.buf = b};
-    json_put_array(&o);
-    for (size_t r = 0; r < t->row_n; r++) {
-        json_put_object(&o);
-        for (size_t c = 0; c < order_n; c++) {
-            json_put_key(&o, t->columns[order[c]].name);
-            json_put_string(&o, t->cells[r * t->column_n + order[c]]);
-        }
-        json_put_object_end(&o);
-    }
-    json_put_array_end(&o);
-}
-static void cat_cell(struct buf *b, str text, size_t width, bool right, bool last) {
-    if (right)
-        for (size_t i = text.n; i < width; i++) buf_char(b, ' ');
-    buf_add(b, text);
-    for (size_t i = text.n; i < width && !right && !last; i++) buf_char(b, ' ');
-    buf_char(b, last ? '\n' : ' ');
-}
-static void cat_text(struct buf *b, const struct cat_table *t, const size_t *order, size_t order_n, bool header) {
-    for (size_t r = header ? 0 : 1; r <= t->row_n && order_n; r++) {
-        for (size_t c = 0; c < order_n; c++) {
-            const struct cat_column *column = &t->columns[order[c]];
-            size_t width = header ? column->name.n : 0;
-            for (size_t i = 0; i < t->row_n; i++) width = MAX(width, t->cells[i * t->column_n + order[c]].n);
-            str text = r ? t->cells[(r - 1) * t->column_n + order[c]] : column->name;
-            cat_cell(b, text, width, column->right, c + 1 == order_n);
-        }
-    }
-}
-static bool cat_params_known(struct http_exchange *x) {
-    static const str known[] = {STR_INIT("format"),
-                                STR_INIT("h"),
-                                STR_INIT("v"),
-                                STR_INIT("health"),
-                                STR_INIT("s"),
-                                STR_INIT("bytes"),
-                                STR_INIT("pri"),
-                                STR_INIT("time"),
-                                STR_INIT("expand_wildcards"),
-                                STR_INIT("human"),
-                                STR_INIT("pretty"),
-                                STR_INIT("local"),
-                                STR_INIT("help"),
-                                STR_INIT("master_timeout"),
-                                STR_INIT("filter_path"),
-                                STR_INIT("ts"),
-                                STR_INIT("error_trace"),
-                                STR_INIT("include_unloaded_segments")};
-    for (size_t i = 0; i < x->param_n; i++) {
-        bool found = false;
-        for (size_t k = 0; k < ARRAY_N(known); k++) found |= str_eq(known[k], x->params[i].name);
-        if (found) continue;
-        str reason =
-            arena_printf(x->arena, "request [%" STR_F "] contains unrecognized parameter: [%" STR_F "]", STR_A(x->path), STR_A(x->params[i].name));
-        es_reply_error(x, (struct es_error){.status = 400, .type = "illegal_argument_exception", .reason = reason});
-        return false;
-    }
-    return true;
-}
-static void cat_reply(struct http_exchange *x, const struct cat_table *t) {
-    size_t order[32];
-    size_t n = cat_columns(x, t, order);
-    struct buf b = {0};
-    bool json = str_eq(http_param(x, STR("format")), STR("json")) || str_find(http_header(x, STR("Accept")), STR("json")) != STR_NONE;
-    if (json) {
-        cat_json(&b, t, order, n);
-        es_reply(x, 200, &b);
-        return;
-    }
-    cat_text(&b, t, order, n, http_has_param(x, STR("v")) && es_flag(x, STR("v"), false));
-    send(x, 200, &b, STR("text/plain; charset=UTF-8"));
-}
-
-static str size_text(struct arena *a, uint64_t bytes, bool plain) {
-    static const char *const units[] = {"b", "kb", "mb", "gb", "tb"};
-    if (plain) return arena_printf(a, "%llu", (unsigned long long)bytes);
-    double v = (double)bytes;
-    size_t u = 0;
-    for (; v >= 1024 && u + 1 < ARRAY_N(units); u++) v /= 1024;
-    return u ? arena_printf(a, "%.1f%s", v, units[u]) : arena_printf(a, "%llub", (unsigned long long)bytes);
-}
-static void cat_indices(void *arg, struct http_exchange *x) {
-    static const struct cat_column columns[] = {
-        {STR_INIT("health"), false},        {STR_INIT("status"), false},      {STR_INIT("index"), false},
-        {STR_INIT("uuid"), false},          {STR_INIT("pri"), true},          {STR_INIT("rep"), true},
-        {STR_INIT("docs.count"), true},     {STR_INIT("docs.deleted"), true}, {STR_INIT("store.size"), true},
-        {STR_INIT("pri.store.size"), true}, {STR_INIT("dataset.size"), true},
-    };
-    struct app *app = arg;
-    struct es_indices i;
-    if (!cat_params_known(x) || !resolve(app, x, x->captures[0], &i)) return;
-    str health = http_param(x, STR("health"));
-    if (health.n && !str_eq(health, STR("green"))) i.n = 0;
-    struct evdb_stats stats;
-    evdb_stats(app->store->events, &stats);
-    str *cells = arena_new_n(x->arena, str, i.n * ARRAY_N(columns) + 1), *at = cells;
-    for (size_t k = 0; k < i.n; k++) {
-        str size = size_text(x->arena, share(&stats, i.events[k]), http_has_param(x, STR("bytes")));
-        const str row[ARRAY_N(columns)] = {
-            STR("green"), STR("open"), i.names[k], i.names[k], STR("1"), STR("0"), arena_printf(x->arena, "%llu", (unsigned long long)i.events[k]),
-            STR("0"),     size,        size,       size};
-        memcpy(at, row, sizeof row);
-        at += ARRAY_N(columns);
-    }
-    cat_reply(x, &(struct cat_table){columns, ARRAY_N(columns), i.n, cells});
-}
-static void cat_health(void *arg, struct http_exchange *x) {
-    static const struct cat_column columns[] = {{STR_INIT("epoch"), true},   {STR_INIT("timestamp"), false}, {STR_INIT("cluster"), false},
-                                                {STR_INIT("status"), false}, {STR_INIT("node.total"), true}, {STR_INIT("node.data"), true}};
-    (void)arg;
-    if (!cat_params_known(x)) return;
-    int64_t now_s = clock_wall_ms() / 1000, day_s = now_s % 86400;
-    const str row[ARRAY_N(columns)] = {
-        arena_printf(x->arena, "%lld", (long long)now_s),
-        arena_printf(x->arena, "%02lld:%02lld:%02lld", (long long)day_s / 3600, (long long)day_s / 60 % 60, (long long)day_s % 60),
-        STR("binnacle"),
-        STR("green"),
-        STR("1"),
-        STR("1")};
-    cat_reply(x, &(struct cat_table){columns, ARRAY_N(columns), 1, row});
 }
 
 static uint64_t utf16_length(str s) {
@@ -744,6 +668,10 @@ static void analyze(void *arg, struct http_exchange *x) {
 }
 
 enum { BOTH = DOOR_MAIN | DOOR_ELASTIC, GET_POST = HTTP_GET | HTTP_POST, PUT_POST = HTTP_PUT | HTTP_POST };
+#define RESOURCE(path)                                                                                                                             \
+    {PUT_POST, path "/:name", es_resource_put, BOTH}, {HTTP_GET, path, es_resource_get, BOTH}, {HTTP_GET, path "/:name", es_resource_get, BOTH}, { \
+        HTTP_DELETE, path "/:name", es_resource_delete, BOTH                                                                                       \
+    }
 const struct http_route elastic_routes[] = {
     {HTTP_GET, "/", info, DOOR_ELASTIC},
     {PUT_POST, "/_bulk", es_bulk, BOTH},
@@ -761,11 +689,14 @@ const struct http_route elastic_routes[] = {
     {GET_POST, "/:index/_validate/query", es_validate, BOTH},
     {HTTP_POST, "/:index/_pit", es_pit_open, BOTH},
     {HTTP_DELETE, "/_pit", es_pit_close, BOTH},
+    {HTTP_POST, "/:index/_search/point_in_time", es_pit_open, BOTH}, /* OpenSearch */
+    {HTTP_DELETE, "/_search/point_in_time", es_pit_close, BOTH},
     {GET_POST, "/_field_caps", field_caps, BOTH},
     {GET_POST, "/:index/_field_caps", field_caps, BOTH},
     {HTTP_GET, "/_mapping", mapping, BOTH},
     {HTTP_GET, "/:index/_mapping", mapping, BOTH},
     {HTTP_GET, "/:index/_mappings", mapping, BOTH},
+    {HTTP_GET, "/:index/_mapping/field/:fields", field_mapping, BOTH},
     {PUT_POST, "/:index/_mapping", acknowledge, BOTH},
     {HTTP_GET, "/:index/_settings", mapping, BOTH},
     {HTTP_PUT, "/:index/_settings", acknowledge, BOTH},
@@ -774,20 +705,34 @@ const struct http_route elastic_routes[] = {
     {PUT_POST, "/:index/_doc", es_doc_put, BOTH},
     {PUT_POST, "/:index/_doc/:id", es_doc_put, BOTH},
     {PUT_POST, "/:index/_create/:id", es_doc_put, BOTH},
+    {HTTP_POST, "/:index/_update/:id", es_doc_update, BOTH},
     {HTTP_GET, "/:index/_doc/:id", es_doc_get, BOTH},
-    {GET_POST, "/_refresh", empty_object, BOTH},
-    {GET_POST, "/:index/_refresh", empty_object, BOTH},
-    {GET_POST, "/:index/_flush", empty_object, BOTH},
-    {GET_POST, "/:index/_forcemerge", empty_object, BOTH},
+    {HTTP_GET, "/:index/_source/:id", es_source_get, BOTH},
+    {GET_POST, "/_mget", es_mget, BOTH},
+    {GET_POST, "/:index/_mget", es_mget, BOTH},
+    {HTTP_DELETE, "/:index/_doc/:id", immutable, BOTH},
+    {HTTP_POST, "/:index/_delete_by_query", immutable, BOTH},
+    {HTTP_POST, "/:index/_update_by_query", immutable, BOTH},
+    {HTTP_POST, "/_reindex", immutable, BOTH},
+    {GET_POST, "/_refresh", shards_done, BOTH},
+    {GET_POST, "/:index/_refresh", shards_done, BOTH},
+    {GET_POST, "/_flush", shards_done, BOTH},
+    {GET_POST, "/:index/_flush", shards_done, BOTH},
+    {GET_POST, "/:index/_forcemerge", shards_done, BOTH},
+    {HTTP_POST, "/:index/_cache/clear", shards_done, BOTH},
     {HTTP_GET, "/_stats", index_stats, BOTH},
     {HTTP_GET, "/:index/_stats", index_stats, BOTH},
-    {HTTP_GET, "/_cat/indices", cat_indices, BOTH},
-    {HTTP_GET, "/_cat/indices/:index", cat_indices, BOTH},
-    {HTTP_GET, "/_cat/health", cat_health, BOTH},
+    {HTTP_GET, "/_cat/indices", es_cat_indices, BOTH},
+    {HTTP_GET, "/_cat/indices/:index", es_cat_indices, BOTH},
+    {HTTP_GET, "/_cat/health", es_cat_health, BOTH},
+    {HTTP_GET, "/_cat/count", es_cat_count, BOTH},
+    {HTTP_GET, "/_cat/count/:index", es_cat_count, BOTH},
+    {HTTP_GET, "/_cat/nodes", es_cat_nodes, BOTH},
+    {HTTP_GET, "/_cluster/stats", cluster_stats, BOTH},
     {HTTP_GET, "/_cluster/health", cluster_health, BOTH},
     {HTTP_GET, "/_cluster/health/:index", cluster_health, BOTH},
     {HTTP_PUT, "/_cluster/settings", acknowledge, BOTH},
-    {HTTP_GET, "/_cluster/settings", empty_object, BOTH},
+    {HTTP_GET, "/_cluster/settings", cluster_settings, BOTH},
     {HTTP_GET, "/_resolve/index/:index", resolve_index, BOTH},
     {HTTP_GET, "/_alias", aliases, BOTH},
     {HTTP_GET, "/_aliases", aliases, BOTH},
@@ -796,15 +741,12 @@ const struct http_route elastic_routes[] = {
     {HTTP_GET, "/_nodes/*", nodes, BOTH},
     {HTTP_GET, "/_license", license, BOTH},
     {HTTP_GET, "/_xpack", license, BOTH},
-    {PUT_POST | HTTP_DELETE, "/_index_template/:name", acknowledge, BOTH},
-    {PUT_POST | HTTP_DELETE, "/_component_template/:name", acknowledge, BOTH},
-    {PUT_POST | HTTP_DELETE, "/_template/:name", acknowledge, BOTH},
-    {PUT_POST | HTTP_DELETE, "/_ilm/policy/:name", acknowledge, BOTH},
-    {PUT_POST | HTTP_DELETE, "/_ingest/pipeline/:name", acknowledge, BOTH},
+    RESOURCE("/_index_template"),
+    RESOURCE("/_component_template"),
+    RESOURCE("/_template"),
+    RESOURCE("/_ilm/policy"),
+    RESOURCE("/_ingest/pipeline"),
     {PUT_POST | HTTP_DELETE, "/_data_stream/:name", acknowledge, BOTH},
-    {HTTP_GET, "/_index_template/*", no_such_resource, BOTH},
-    {HTTP_GET, "/_component_template/*", no_such_resource, BOTH},
-    {HTTP_GET, "/_template/*", no_such_resource, BOTH},
     {HTTP_GET, "/_ilm/*", no_such_resource, BOTH},
     {HTTP_GET, "/_ingest/*", no_such_resource, BOTH},
     {HTTP_GET, "/_data_stream/*", no_such_resource, BOTH},

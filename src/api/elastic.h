@@ -2,6 +2,8 @@
  * and the official clients use (REST API reference, Elastic, 8.x); anything else is refused by name in Elasticsearch's error form.
  *
  *   elastic.c         routes, replies, errors, cluster and index endpoints
+ *   elastic_cat.c     _cat
+ *   elastic_resources.c  templates, pipelines, policies: accepted and remembered
  *   elastic_filter.c  ?filter_path and ?pretty
  *   elastic_index.c   index expressions: names, commas, '*', '-exclusion', <date{now/d}>
  *   elastic_bulk.c    _bulk, _doc, _create
@@ -23,6 +25,7 @@ enum { ES_WINDOW_MAX = 10000 /* index.max_result_window */, ES_TOTAL_DEFAULT = 1
 /* --- replies: all carry X-Elastic-Product, honour ?pretty and ?filter_path, and move the buffer. */
 void es_reply(struct http_exchange *x, int status, struct buf *json);
 void es_reply_text(struct http_exchange *x, int status, str text);
+void es_send(struct http_exchange *x, int status, struct buf *body, str content_type); /* as it is */
 struct es_error {
     int status;
     const char *type;
@@ -63,7 +66,28 @@ void es_indices_resolve(struct app *app, str expression, struct arena *a, struct
 const struct filter *es_indices_filter(const struct es_indices *i, struct arena *a);
 str es_index_of(str stream_index);
 
+/* --- elastic_resources.c's own state, made when needed */
+struct es_resources;
+struct es_resources *es_resources(struct app *app);
+struct es_resources *es_resources_new(void);
+void es_resources_free(struct es_resources *s); /* NULL is fine */
+
+/* Resolves an index expression; answers 404 itself (false) when a plain name is missing and that is not to be ignored. */
+bool es_resolve(struct app *app, struct http_exchange *x, str expression, struct es_indices *out);
+/* Bytes of an index: its share, by documents, of what the store takes. */
+uint64_t es_index_bytes(const struct evdb_stats *s, uint64_t docs);
+
 /* --- handlers of the other files */
+void es_cat_indices(void *app, struct http_exchange *x);
+void es_cat_health(void *app, struct http_exchange *x);
+void es_cat_count(void *app, struct http_exchange *x);
+void es_cat_nodes(void *app, struct http_exchange *x);
+void es_resource_put(void *app, struct http_exchange *x);
+void es_resource_get(void *app, struct http_exchange *x);
+void es_resource_delete(void *app, struct http_exchange *x);
+void es_doc_update(void *app, struct http_exchange *x);
+void es_mget(void *app, struct http_exchange *x);
+void es_source_get(void *app, struct http_exchange *x);
 void es_bulk(void *app, struct http_exchange *x);
 void es_doc_put(void *app, struct http_exchange *x);
 void es_doc_get(void *app, struct http_exchange *x);

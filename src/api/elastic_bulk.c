@@ -185,12 +185,10 @@ static str new_id(struct arena *a) {
     return str_n(p, sizeof random);
 }
 
-void es_doc_put(void *arg, struct http_exchange *x) {
-    struct app *app = arg;
+static void put_one(struct app *app, struct http_exchange *x, str json, str id, enum es_op op) {
     struct event_batch *batch;
     struct err e;
-    str id = x->captures[1].n ? x->captures[1] : new_id(x->arena);
-    if (!es_doc_decode(x->body, x->captures[0], id, x->start_ns, &batch, &e)) {
+    if (!es_doc_decode(json, x->captures[0], id, x->start_ns, &batch, &e)) {
         app->store->sink.count_refused(&app->store->sink, SIGNAL_LOGS, 1);
         struct es_error error = es_error_of(&e);
         if (e.code == ERR_INPUT) error.type = "document_parsing_exception";
@@ -201,7 +199,32 @@ void es_doc_put(void *arg, struct http_exchange *x) {
     b->x = x;
     b->single = true;
     b->items = arena_one(x->arena, struct es_item);
-    *b->items = (struct es_item){.op = ES_CREATE, .index = x->captures[0], .id = id};
+    *b->items = (struct es_item){.op = op, .index = x->captures[0], .id = id};
     b->item_n = 1;
     app->store->sink.push_events(&app->store->sink, batch, pushed, b);
+}
+
+void es_doc_put(void *app, struct http_exchange *x) {
+    put_one(app, x, x->body, x->captures[1].n ? x->captures[1] : new_id(x->arena), ES_CREATE);
+}
+
+/* An update can only be offered as far as it is the same as an index: {"doc": {...}} is the whole document. */
+void es_doc_update(void *arg, struct http_exchange *x) {
+    struct app *app = arg;
+    struct json j = json_open(x->body, x->arena);
+    struct err e = {0};
+    str doc = STR_NULL, upsert = STR_NULL;
+    json_object(&j);
+    for (str key; json_next_key(&j, &key);) {
+        if (str_eq(key, STR("doc")) || str_eq(key, STR("upsert")))
+            json_raw(&j, str_eq(key, STR("doc")) ? &doc : &upsert);
+        else
+            json_skip(&j);
+    }
+    bool readable = json_done(&j, &e);
+    if (readable && (doc.n || upsert.n)) return put_one(app, x, doc.n ? doc : upsert, x->captures[1], ES_UPDATE);
+    app->store->sink.count_refused(&app->store->sink, SIGNAL_LOGS, 1);
+    es_reply_error(x, (struct es_error){.status = 400,
+                                        .type = readable ? "unsupported_operation_exception" : "parsing_exception",
+                                        .reason = readable ? STR("documents are immutable: an update needs a whole [doc]") : err_str(&e)});
 }

@@ -10,7 +10,7 @@
 #include "base/vec.h"
 #include "codec/text.h"
 
-enum { SEARCHES_MAX = 1000 };
+enum { SEARCHES_MAX = 1000, DOCUMENTS_MAX = 10000 };
 
 struct search_job {
     struct job job; /* first: job pointers are search_job pointers */
@@ -72,7 +72,7 @@ static int put_one(struct search_job *j, const struct es_search *s, bool with_st
         json_put_object_end(&o);
         return error.status;
     }
-    bool missing = j->answer == ES_ANSWER_DOC && !found;
+    bool missing = (j->answer == ES_ANSWER_DOC || j->answer == ES_ANSWER_SOURCE) && !found;
     if (with_status) {
         json_put_key_c(&o, "status");
         json_put_i64(&o, 200);
@@ -87,10 +87,11 @@ static void run_job(struct job *job) {
         return;
     }
     j->status = 200;
-    buf_add(&j->out, STR("{\"took\":0,\"responses\":["));
+    bool documents = j->answer == ES_ANSWER_DOC;
+    buf_add(&j->out, documents ? STR("{\"docs\":[") : STR("{\"took\":0,\"responses\":["));
     for (size_t i = 0; i < j->search_n; i++) {
         if (i) buf_char(&j->out, ',');
-        put_one(j, &j->searches[i], true);
+        put_one(j, &j->searches[i], !documents);
     }
     buf_add(&j->out, STR("]}"));
 }
@@ -212,15 +213,65 @@ void es_validate(void *app, struct http_exchange *x) {
     start_one(app, x, ES_ANSWER_VALIDATE, x->body);
 }
 
-void es_doc_get(void *app, struct http_exchange *x) {
+/* The search that finds a document by its id. */
+static void put_id_query(struct buf *b, str id) {
+    buf_add(b, STR("{\"size\":1,\"version\":true,\"seq_no_primary_term\":true,\"track_total_hits\":false,\"query\":{\"ids\":{\"values\":["));
+    struct json_out o = {.buf = b};
+    json_put_string(&o, id);
+    buf_add(b, STR("]}}}"));
+}
+
+static void add_document(struct app *app, struct search_job *j, struct es_search *s, str index, str id) {
     struct buf b = {0};
-    struct json_out o = {.buf = &b};
-    json_put_raw(&o, STR("{\"size\":1,\"version\":true,\"seq_no_primary_term\":true,\"track_total_hits\":false,\"query\":{\"ids\":{\"values\":["));
-    struct json_out id = {.buf = &b};
-    json_put_string(&id, x->captures[1]);
-    buf_add(&b, STR("]}}}"));
-    start_one(app, x, ES_ANSWER_DOC, buf_str(&b));
+    *s = (struct es_search){.seq_end = UINT64_MAX, .expression = arena_str(j->arena, index), .doc_id = arena_str(j->arena, id)};
+    put_id_query(&b, id);
+    bool ours = read_body(arena_str(j->arena, buf_str(&b)), j->arena, &s->body, &s->bad);
+    assert(ours);
     buf_done(&b);
+    resolve(app, s, false, j->arena);
+}
+
+static void get_one(struct app *app, struct http_exchange *x, enum es_answer answer) {
+    struct search_job *j = job_new(app, x, answer);
+    j->searches = arena_zalloc(j->arena, sizeof *j->searches);
+    j->search_n = 1;
+    add_document(app, j, &j->searches[0], x->captures[0], x->captures[1]);
+    copy_params(&j->searches[0], x, j->arena);
+    job_start(app, j);
+}
+void es_doc_get(void *app, struct http_exchange *x) {
+    get_one(app, x, ES_ANSWER_DOC);
+}
+void es_source_get(void *app, struct http_exchange *x) {
+    get_one(app, x, ES_ANSWER_SOURCE);
+}
+
+/* {"docs":[{"_index":..,"_id":..}]} or, of the index in the path, {"ids":[..]} */
+static bool read_mget(struct app *app, struct search_job *j, struct err *e) {
+    struct value body;
+    if (!read_body(arena_str(j->arena, j->x->body), j->arena, &body, e)) return false;
+    const struct value *ids = es_get(&body, "ids"), *list = ids ? ids : es_get(&body, "docs");
+    if (!list || list->type != VAL_ARRAY || list->n == 0) return err_set(e, ERR_INPUT, "Validation Failed: 1: no documents to get;");
+    if (list->n > DOCUMENTS_MAX) return err_set(e, ERR_INPUT, "more than %d documents in one request", DOCUMENTS_MAX);
+    j->searches = arena_zalloc(j->arena, list->n * sizeof *j->searches);
+    j->search_n = list->n;
+    for (uint32_t i = 0; i < list->n; i++) {
+        const struct value *item = &list->items[i];
+        str id = es_text(ids ? item : es_get(item, "_id"), j->arena), index = ids ? STR("") : es_text(es_get(item, "_index"), j->arena);
+        if (!index.n) index = path_index(j->x);
+        if (!index.n || !id.n) return err_set(e, ERR_INPUT, "Validation Failed: 1: index and id are needed for doc %u;", (unsigned)i);
+        add_document(app, j, &j->searches[i], index, id);
+    }
+    return true;
+}
+void es_mget(void *app, struct http_exchange *x) {
+    struct search_job *j = job_new(app, x, ES_ANSWER_DOC);
+    struct err e;
+    j->multi = true;
+    if (read_mget(app, j, &e))
+        job_start(app, j);
+    else
+        refuse(j, &e);
 }
 
 static bool header_flag(const struct value *header, const char *name) {
@@ -317,6 +368,10 @@ void es_scroll(void *arg, struct http_exchange *x) {
 
 /* --- point in time */
 
+static bool opensearch_pit(const struct http_exchange *x) {
+    return str_ends(x->path, STR("/_search/point_in_time"));
+}
+
 void es_pit_open(void *arg, struct http_exchange *x) {
     struct app *app = arg;
     struct es_indices indices;
@@ -336,7 +391,7 @@ void es_pit_open(void *arg, struct http_exchange *x) {
     json_put_object_end(&i);
     base64_put(&text, buf_str(&id));
     json_put_object(&o);
-    json_put_key_c(&o, "id");
+    json_put_key(&o, opensearch_pit(x) ? STR("pit_id") : STR("id"));
     json_put_string(&o, buf_str(&text));
     json_put_key_c(&o, "_shards");
     json_put_raw(&o, STR("{\"total\":1,\"successful\":1,\"skipped\":0,\"failed\":0}"));
@@ -345,8 +400,33 @@ void es_pit_open(void *arg, struct http_exchange *x) {
     buf_done(&text);
     es_reply(x, 200, &out);
 }
+/* OpenSearch: DELETE {"pit_id":["..."]}, each with its own verdict. */
+static void close_many(struct http_exchange *x) {
+    struct value body;
+    struct err e;
+    if (!read_body(x->body, x->arena, &body, &e)) return es_reply_error(x, search_error(&e));
+    const struct value *ids = es_get(&body, "pit_id");
+    struct buf b = {0};
+    struct json_out o = {.buf = &b};
+    json_put_object(&o);
+    json_put_key_c(&o, "pits");
+    json_put_array(&o);
+    for (uint32_t i = 0; ids && i < (ids->type == VAL_ARRAY ? ids->n : 1); i++) {
+        json_put_object(&o);
+        json_put_key_c(&o, "pit_id");
+        json_put_string(&o, es_text(ids->type == VAL_ARRAY ? &ids->items[i] : ids, x->arena));
+        json_put_key_c(&o, "successful");
+        json_put_bool(&o, true);
+        json_put_object_end(&o);
+    }
+    json_put_array_end(&o);
+    json_put_object_end(&o);
+    es_reply(x, 200, &b);
+}
+/* Nothing is kept for a point in time: its id says it all. */
 void es_pit_close(void *arg, struct http_exchange *x) {
     (void)arg;
+    if (opensearch_pit(x)) return close_many(x);
     struct buf b = {0};
     buf_add(&b, STR("{\"succeeded\":true,\"num_freed\":1}"));
     es_reply(x, 200, &b);

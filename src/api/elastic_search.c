@@ -518,6 +518,11 @@ static bool put_search(struct run *r, struct json_out *o) {
     json_put_bool(o, false);
     json_put_key_c(o, "_shards");
     json_put_raw(o, STR("{\"total\":1,\"successful\":1,\"skipped\":0,\"failed\":0}"));
+    const struct value *pit = es_get(&r->s->body, "pit");
+    if (pit) {
+        json_put_key_c(o, "pit_id");
+        json_put_string(o, es_text(es_get(pit, "id"), r->a));
+    }
     json_put_key_c(o, "hits");
     json_put_object(o);
     put_total(r, o);
@@ -559,6 +564,20 @@ static void put_validation(const struct run *r, struct json_out *o) {
     buf_done(&b);
 }
 
+/* The members of a hit's _source. */
+static void put_source(str hit, struct arena *a, struct json_out *o) {
+    struct json j = json_open(hit, a);
+    str source = STR("{}");
+    json_object(&j);
+    for (str key; json_next_key(&j, &key);)
+        if (str_eq(key, STR("_source")))
+            json_raw(&j, &source);
+        else
+            json_skip(&j);
+    str members = str_trim(str_sub(source, 1, source.n - 1));
+    if (members.n) json_put_raw(o, members);
+}
+
 static bool put_answer(struct run *r, enum es_answer answer, struct json_out *o, bool *found) {
     *found = r->page.n > 0;
     switch (answer) {
@@ -566,9 +585,19 @@ static bool put_answer(struct run *r, enum es_answer answer, struct json_out *o,
     case ES_ANSWER_COUNT: put_count(r, o); return true;
     case ES_ANSWER_VALIDATE: put_validation(r, o); return true;
     case ES_ANSWER_DOC: /* the hit's own members */
-        if (*found) json_put_raw(o, str_sub(r->page.p[0].json, 1, r->page.p[0].json.n - 1));
+        if (*found) {
+            json_put_raw(o, str_sub(r->page.p[0].json, 1, r->page.p[0].json.n - 1));
+        } else {
+            json_put_key_c(o, "_index");
+            json_put_string(o, r->s->expression);
+            json_put_key_c(o, "_id");
+            json_put_string(o, r->s->doc_id);
+        }
         json_put_key_c(o, "found");
         json_put_bool(o, *found);
+        return true;
+    case ES_ANSWER_SOURCE:
+        if (*found) put_source(r->page.p[0].json, r->a, o);
         return true;
     }
     return false;

@@ -13,9 +13,10 @@ struct es_search {
     bool scrolling;
     uint64_t seq_end;          /* only events numbered below it */
     const struct value *after; /* scroll: sort values of the last hit shown */
+    str doc_id;                /* ES_ANSWER_DOC: asked for */
     struct err bad;            /* code set: the search is refused with this, instead of run */
 };
-enum es_answer { ES_ANSWER_SEARCH, ES_ANSWER_COUNT, ES_ANSWER_VALIDATE, ES_ANSWER_DOC };
+enum es_answer { ES_ANSWER_SEARCH, ES_ANSWER_COUNT, ES_ANSWER_VALIDATE, ES_ANSWER_DOC, ES_ANSWER_SOURCE };
 
 /* What all searches of a request share. */
 struct es_search_context {
