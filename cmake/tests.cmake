@@ -75,6 +75,8 @@ foreach(source IN LISTS e2e)
   set(label e2e)
   if(name MATCHES "^crash_")
     set(label crash)
+  elseif(name STREQUAL "clients") # fetches npm packages
+    set(label clients)
   elseif(name MATCHES "_differential$") # beside the real program, where it is installed
     set(label differential)
   endif()

@@ -257,7 +257,7 @@ static void no_such_resource(void *arg, struct http_exchange *x) {
 
 static void index_create(void *arg, struct http_exchange *x) {
     struct app *app = arg;
-    str name = x->captures[0];
+    str name = es_date_name(x->captures[0], x->arena);
     struct es_indices i;
     es_indices_resolve(app, name, x->arena, &i);
     if (!i.missing.n && i.n) {
@@ -737,6 +737,7 @@ const struct http_route elastic_routes[] = {
     {HTTP_GET, "/_alias", aliases, BOTH},
     {HTTP_GET, "/_aliases", aliases, BOTH},
     {HTTP_POST, "/_aliases", acknowledge, BOTH},
+    {PUT_POST | HTTP_DELETE, "/:index/_alias/:name", acknowledge, BOTH},
     {HTTP_GET, "/_nodes", nodes, BOTH},
     {HTTP_GET, "/_nodes/*", nodes, BOTH},
     {HTTP_GET, "/_license", license, BOTH},

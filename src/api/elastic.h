@@ -65,6 +65,7 @@ void es_indices_resolve(struct app *app, str expression, struct arena *a, struct
 /* Events of these indices; NULL: of all. */
 const struct filter *es_indices_filter(const struct es_indices *i, struct arena *a);
 str es_index_of(str stream_index);
+str es_date_name(str name, struct arena *a); /* <logs-{now/d}> as of now; any other name as it is */
 
 /* --- elastic_resources.c's own state, made when needed */
 struct es_resources;

@@ -10,7 +10,7 @@ str es_index_of(str stream_index) {
 }
 
 /* "<logs-{now/d{yyyy.MM.dd}}>" -> "logs-2026.11.22"; a plain name is itself. */
-static str date_name(str name, struct arena *a) {
+str es_date_name(str name, struct arena *a) {
     if (name.n < 3 || name.p[0] != '<' || name.p[name.n - 1] != '>') return name;
     str s = str_sub(name, 1, name.n - 1);
     size_t open = str_find_char(s, '{'), close = s.n;
@@ -98,7 +98,7 @@ void es_indices_resolve(struct app *app, str expression, struct arena *a, struct
     for (bool more = true; more; first = false) {
         more = str_cut(&rest, ',', &part);
         bool exclude = !first && part.n > 1 && part.p[0] == '-';
-        str pattern = date_name(exclude ? str_from(part, 1) : part, a);
+        str pattern = es_date_name(exclude ? str_from(part, 1) : part, a);
         bool found = false;
         for (size_t i = 0; i < n; i++) {
             if (!str_eq(pattern, list[i].name) && (str_find_char(pattern, '*') == STR_NONE || !fits(pattern, list[i].name))) continue;
