@@ -16,10 +16,11 @@ static void finish(struct intake *r) {
     free(r);
 }
 
-/* When the store took nothing at all the client may send the whole again; when it took a part, that would store it twice: partial success. */
+/* When the store took nothing at all the client may send the whole again; when it took a part, that would store it twice: partial success. So is what
+ * is beyond the limit of series: a client that sent it again and again would keep its other series waiting. */
 static void settle(struct intake *r) {
     if (r->dropped == 0) return;
-    if (r->stored > 0) {
+    if (r->stored > 0 || r->dropped == r->over_limit) {
         r->partial.rejected += r->dropped;
         if (r->partial.reason[0] == 0) snprintf(r->partial.reason, sizeof r->partial.reason, "%s", r->err.msg);
         r->err.code = ERR_NONE;
@@ -40,6 +41,7 @@ static void pushed(void *arg, const struct push_result *result) {
     r->histograms += result->histograms;
     r->exemplars += result->exemplars;
     r->dropped += result->dropped;
+    r->over_limit += result->over_limit;
     if (result->rejected) {
         if (r->partial.reason[0] == 0) snprintf(r->partial.reason, sizeof r->partial.reason, "%s", result->err.msg);
         r->partial.rejected += result->rejected;

@@ -33,7 +33,7 @@ struct intake {
     /* private */
     struct job job;
     const struct intake_kind *kind;
-    size_t pending, dropped;
+    size_t pending, dropped, over_limit;
 };
 void intake_start(struct app *app, struct http_exchange *x, const struct intake_kind *kind, int variant);
 void intake_start_grpc(struct app *app, struct grpc_exchange *x, const struct intake_kind *kind);

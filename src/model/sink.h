@@ -8,6 +8,7 @@
 struct push_result {
     size_t stored, rejected, dropped; /* samples, logs or spans. rejected: the item is wrong; dropped: we could not take it (limit, disk) */
     size_t created;                   /* metrics: new series among the stored */
+    size_t over_limit;                /* metrics: of the dropped, those of new series beyond the limit: the same again would be dropped again */
     size_t histograms, exemplars;     /* metrics: native histograms among the stored; exemplars taken beside them */
     struct err err;                   /* first reason for a rejection or drop; code ERR_NONE when all were stored */
     /* Event batches: per event 1 = stored; NULL when all were (borrowed for the callback). */

@@ -200,6 +200,18 @@ def test_a_partial_write_says_what_was_written():
         s.conserved()
 
 
+def test_series_beyond_the_limit_do_not_hold_up_the_others():
+    with bn.Server({'limit.series': '1', 'host': 'off'}) as s:
+        taken(s, send(s, request_2(named('known', samples=[sample(1)]))), (1, 0, 0))
+        reply = send(s, request_2(named('known', samples=[sample(2, NOW + 1)]), named('more', samples=[sample(1)])))
+        bn.eq((reply.status, written(reply)), (400, (1, 0, 0)), reply.text)
+        bn.has(reply.text, 'the limit of 1 active series is reached')
+        reply = send(s, request_2(named('more', samples=[sample(1)])))
+        bn.eq((reply.status, written(reply)), (400, (0, 0, 0)), 'nothing to be sent again')
+        bn.eq(s.counters()['binnacle_dropped_total{signal="metrics"}'], 2)
+        s.conserved()
+
+
 # --- labels
 
 def test_labels_come_in_any_order():

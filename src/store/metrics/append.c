@@ -113,6 +113,7 @@ static void put_back(struct append *p, size_t n, const struct err *why) {
     if (p->r.err.code == ERR_NONE) p->r.err = *why;
     if (why->code == ERR_LIMIT || why->code == ERR_IO) {
         p->r.dropped += n;
+        p->r.over_limit += why->code == ERR_LIMIT ? n : 0; /* rows are put back one by one for that only; see refuse_batch */
         s->dropped += n;
         if (why->code == ERR_LIMIT)
             s->dropped_series_limit += n;
