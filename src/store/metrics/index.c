@@ -68,7 +68,10 @@ static void ids_done(struct ids *x) {
 }
 
 static void side_done(struct side *s) {
-    for (size_t i = 0; i < s->e.n; i++) ids_done(&s->e.p[i].rows);
+    for (size_t i = 0; i < s->e.n && !s->loaded_rows; i++) ids_done(&s->e.p[i].rows);
+    free(s->loaded_rows);
+    free(s->value_ids);
+    free(s->value_start);
     for (size_t i = 0; i < s->postings.n; i++) ids_done(&s->postings.p[i].ids);
     vec_done(&s->e);
     vec_done(&s->postings);
@@ -147,26 +150,33 @@ static void count_name(struct side *s, uint32_t name) {
     s->name_n.p[name]++;
 }
 
-uint32_t index_put_ids(struct index *x, struct side *s, const struct label_id *l, size_t n) {
+static uint64_t hash_ids(const struct index *x, const struct label_id *l, size_t n) {
     const uint64_t *hashes = x->strings.hashes.p;
     uint64_t hash = 0;
     for (size_t i = 0; i < n; i++) hash += hash_mix(hashes[l[i].name], hashes[l[i].value]);
+    return hash;
+}
+
+static void add_entry(struct side *s, uint64_t hash, const struct label_id *l, size_t n) {
+    struct entry *e = vec_add(&s->e);
+    e->hash = hash;
+    e->n = (uint32_t)n;
+    e->l = arena_new_n(s->bytes, struct label_id, n);
+    if (n) memcpy(e->l, l, n * sizeof *l);
+    for (size_t i = 0; i < n; i++) count_name(s, l[i].name);
+}
+
+uint32_t index_put_ids(struct index *x, struct side *s, const struct label_id *l, size_t n) {
+    uint64_t hash = hash_ids(x, l, n);
     uint32_t at = (uint32_t)hash;
     for (uint32_t id; (id = idmap_next(&s->by_hash, hash, &at)) != ID_NONE;) {
         const struct entry *e = &s->e.p[id];
         if (e->n == n && (n == 0 || memcmp(e->l, l, n * sizeof *l) == 0)) return id;
     }
     uint32_t id = (uint32_t)s->e.n;
-    struct entry *e = vec_add(&s->e);
-    e->hash = hash;
-    e->n = (uint32_t)n;
-    e->l = arena_new_n(s->bytes, struct label_id, n);
-    if (n) memcpy(e->l, l, n * sizeof *l);
+    add_entry(s, hash, l, n);
     idmap_put(&s->by_hash, hash, id);
-    for (size_t i = 0; i < n; i++) {
-        count_name(s, l[i].name);
-        if (x->with_postings) post(s, l[i], id);
-    }
+    for (size_t i = 0; i < n && x->with_postings; i++) post(s, l[i], id);
     return id;
 }
 
@@ -191,6 +201,57 @@ uint32_t index_add_row(struct index *x, uint32_t target, uint32_t shape) {
     ids_add(&x->targets.e.p[target].rows, row);
     ids_add(&x->shapes.e.p[shape].rows, row);
     return row;
+}
+
+/* --- loading */
+
+void index_load_entry(struct index *x, struct side *s, const struct label_id *l, size_t n) {
+    add_entry(s, hash_ids(x, l, n), l, n);
+}
+
+/* Counts, then places: the row numbers of each entry lie together and ascend. */
+static void give_rows(const struct index *x, struct side *s, bool targets) {
+    s->loaded_rows = mem_alloc(MAX(x->rows.n, (size_t)1) * sizeof *s->loaded_rows);
+    uint32_t *next = mem_zalloc((s->e.n + 1) * sizeof *next);
+    for (size_t i = 0; i < x->rows.n; i++) next[(targets ? x->rows.p[i].target : x->rows.p[i].shape) + 1]++;
+    for (size_t i = 0; i < s->e.n; i++) next[i + 1] += next[i];
+    for (size_t i = 0; i < s->e.n; i++) {
+        struct ids *rows = &s->e.p[i].rows;
+        rows->n = next[i + 1] - next[i];
+        if (rows->n > 2) rows->u.many = s->loaded_rows + next[i];
+    }
+    for (size_t i = 0; i < x->rows.n; i++) s->loaded_rows[next[targets ? x->rows.p[i].target : x->rows.p[i].shape]++] = (uint32_t)i;
+    for (size_t i = 0; i < s->e.n; i++) { /* next[i] is the end of entry i now */
+        struct ids *rows = &s->e.p[i].rows;
+        for (uint32_t k = 0; rows->n <= 2 && k < rows->n; k++) rows->u.few[k] = s->loaded_rows[next[i] - rows->n + k];
+    }
+    free(next);
+}
+
+void index_loaded(struct index *x) {
+    give_rows(x, &x->targets, true);
+    give_rows(x, &x->shapes, false);
+}
+
+static void make_value_ids(const struct index *x, struct side *s) {
+    size_t pairs = 0;
+    s->value_start = mem_zalloc((x->strings.s.n + 1) * sizeof *s->value_start);
+    for (size_t i = 0; i < s->e.n; i++) pairs += s->e.p[i].n;
+    s->value_ids = mem_alloc(MAX(pairs, (size_t)1) * sizeof *s->value_ids);
+    for (size_t i = 0; i < s->e.n; i++)
+        for (uint32_t k = 0; k < s->e.p[i].n; k++) s->value_start[s->e.p[i].l[k].value + 1]++;
+    for (size_t v = 0; v < x->strings.s.n; v++) s->value_start[v + 1] += s->value_start[v];
+    for (size_t i = s->e.n; i-- > 0;) /* from the end, so that each place in value_start ends as the beginning */
+        for (uint32_t k = 0; k < s->e.p[i].n; k++) s->value_ids[--s->value_start[s->e.p[i].l[k].value + 1]] = (uint32_t)i;
+    memmove(s->value_start, s->value_start + 1, x->strings.s.n * sizeof *s->value_start);
+    s->value_start[x->strings.s.n] = (uint32_t)pairs;
+}
+
+const uint32_t *index_value_ids(const struct index *x, const struct side *side, uint32_t value, size_t *n) {
+    struct side *s = (struct side *)(uintptr_t)side; /* what it knows does not change */
+    if (!s->value_start) make_value_ids(x, s);
+    *n = s->value_start[value + 1] - s->value_start[value];
+    return s->value_ids + s->value_start[value];
 }
 
 struct labels entry_labels(const struct index *x, const struct entry *e, struct arena *a) {
@@ -228,7 +289,7 @@ size_t index_bytes(const struct index *x) {
         n += arena_used_bytes(s->bytes) + s->e.cap * sizeof *s->e.p + s->postings.cap * sizeof *s->postings.p;
         n += idmap_bytes(&s->by_hash) + idmap_bytes(&s->by_label);
         for (size_t k = 0; k < s->postings.n; k++) n += ids_bytes(&s->postings.p[k].ids);
-        for (size_t k = 0; k < s->e.n; k++) n += ids_bytes(&s->e.p[k].rows);
+        for (size_t k = 0; k < s->e.n; k++) n += ids_bytes(&s->e.p[k].rows); /* loaded: of one piece */
     }
     return n;
 }

@@ -59,6 +59,9 @@ struct side {
     VEC(struct posting) postings;
     struct idmap by_label; /* label -> posting */
     VEC(uint32_t) name_n;  /* entries that have the name, by strtab number (may be shorter than strtab) */
+    uint32_t *loaded_rows; /* a loaded index': where the entries' row numbers lie */
+    uint32_t *value_ids;   /* a loaded index', made with the first question: entries by value; of value v those from value_start[v] on */
+    uint32_t *value_start;
 };
 struct row_ids {
     uint32_t target, shape;
@@ -87,6 +90,13 @@ uint32_t index_put_target(struct index *x, struct labels ls);
 uint32_t index_put_shape(struct index *x, struct labels ls);
 uint32_t index_put_ids(struct index *x, struct side *side, const struct label_id *l, size_t n); /* the same by strtab numbers */
 uint32_t index_add_row(struct index *x, uint32_t target, uint32_t shape);                       /* the number of the new row */
+
+/* Building an index from a part, all at once: entries that are known to differ, then rows, then index_loaded; nothing can be added after it. */
+void index_load_entry(struct index *x, struct side *side, const struct label_id *l, size_t n);
+void index_loaded(struct index *x); /* x->rows is filled: the entries learn theirs */
+/* Of a loaded index: the entries that have the value, under whatever name; ascending. */
+const uint32_t *index_value_ids(const struct index *x, const struct side *side, uint32_t value, size_t *n);
+
 static inline const struct entry *index_target(const struct index *x, uint32_t id) {
     return &x->targets.e.p[id];
 }

@@ -30,11 +30,6 @@ struct wanted {
 static bool want(const struct index *x, const struct matcher *m, size_t n, struct arena *a, struct wanted *w, struct err *e) {
     w->targets = arena_zalloc(a, MAX(x->targets.e.n, 1));
     w->shapes = arena_zalloc(a, MAX(x->shapes.e.n, 1));
-    if (n == 0) {
-        memset(w->targets, 1, x->targets.e.n);
-        memset(w->shapes, 1, x->shapes.e.n);
-        return true;
-    }
     struct matches found = {0};
     if (!index_match(x, m, n, a, &found, e)) return false;
     for (size_t i = 0; i < found.n; i++) w->targets[found.p[i].target] = w->shapes[found.p[i].shape] = 1;
@@ -55,14 +50,50 @@ static void collect(const struct index *x, const struct side *side, const uint8_
     }
 }
 
+static bool has_label(const struct entry *e, struct label_id l) {
+    for (uint32_t k = 0; k < e->n; k++)
+        if (e->l[k].name == l.name && e->l[k].value == l.value) return true;
+    return false;
+}
+
+/* The same without matchers: from what the index counts and lists anyway, not from the entries. */
+static void collect_names(const struct index *x, const struct side *side, uint8_t *got, struct arena *a, struct names *out) {
+    for (uint32_t s = 0; s < side->name_n.n; s++) {
+        if (side->name_n.p[s] == 0 || got[s]) continue;
+        got[s] = 1;
+        avec_push(a, out, arena_str(a, x->strings.s.p[s]));
+    }
+}
+static void collect_value(const struct index *x, uint32_t value, uint8_t *got, struct arena *a, struct names *out) {
+    if (got[value]) return;
+    got[value] = 1;
+    avec_push(a, out, arena_str(a, x->strings.s.p[value]));
+}
+static void collect_values(const struct index *x, const struct side *side, uint32_t name, uint8_t *got, struct arena *a, struct names *out) {
+    if (!side_has_name(side, name)) return;
+    for (size_t i = 0; i < side->postings.n; i++)
+        if (side->postings.p[i].label.name == name) collect_value(x, side->postings.p[i].label.value, got, a, out);
+    for (uint32_t value = 1; !x->with_postings && value < x->strings.s.n; value++) {
+        size_t n;
+        const uint32_t *ids = index_value_ids(x, side, value, &n);
+        for (size_t i = 0; i < n && !got[value]; i++)
+            if (has_label(&side->e.p[ids[i]], (struct label_id){name, value})) collect_value(x, value, got, a, out);
+    }
+}
+
 static bool collect_index(const struct index *x, str name, bool names, const struct matcher *m, size_t n, struct arena *a, struct names *out,
                           struct err *e) {
     AUTO(arena_free) struct arena *scratch = arena_new(4096);
-    struct wanted w;
-    if (!want(x, m, n, scratch, &w, e)) return false;
     uint8_t *got = arena_zalloc(scratch, x->strings.s.n);
     uint32_t id = names ? ID_NONE : strtab_find(&x->strings, name);
     if (!names && id == ID_NONE) return true;
+    if (n == 0) {
+        const struct side *sides[] = {&x->targets, &x->shapes};
+        for (size_t i = 0; i < ARRAY_N(sides); i++) names ? collect_names(x, sides[i], got, a, out) : collect_values(x, sides[i], id, got, a, out);
+        return true;
+    }
+    struct wanted w;
+    if (!want(x, m, n, scratch, &w, e)) return false;
     collect(x, &x->targets, w.targets, id, got, a, out);
     collect(x, &x->shapes, w.shapes, id, got, a, out);
     return true;

@@ -134,7 +134,7 @@ static void get_entries(struct reader *r, struct index *x, struct side *s) {
             if (name >= x->strings.s.n || value >= x->strings.s.n) r->bad = true;
             vec_push(&l, ((struct label_id){(uint32_t)name, (uint32_t)value}));
         }
-        if (!r->bad && index_put_ids(x, s, l.p, l.n) != i) r->bad = true;
+        if (!r->bad) index_load_entry(x, s, l.p, l.n);
     }
     vec_done(&l);
 }
@@ -178,7 +178,7 @@ static void get_rows(struct reader *r, struct part_index *x) {
             r->bad = true;
             break;
         }
-        index_add_row(&x->x, (uint32_t)target, (uint32_t)shape);
+        vec_push(&x->x.rows, ((struct row_ids){(uint32_t)target, (uint32_t)shape}));
         vec_push(&x->row_clock, (uint32_t)clock);
     }
 }
@@ -214,6 +214,7 @@ bool part_index_load(const struct part *p, struct part_index **out, struct err *
         part_index_free(x);
         return err_set(e, ERR_CORRUPT, "metrics/%016llx.part: the index makes no sense", (unsigned long long)p->meta.seq);
     }
+    index_loaded(&x->x);
     *out = x;
     return true;
 }
