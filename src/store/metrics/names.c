@@ -36,24 +36,18 @@ static bool want(const struct index *x, const struct matcher *m, size_t n, struc
     return true;
 }
 
-/* name ID_NONE: collects label names, else the values of that name. `got` marks strings already collected. */
+/* name ID_NONE: collects label names, else the values of that name. wanted NULL: of all entries. `got` marks strings already collected. */
 static void collect(const struct index *x, const struct side *side, const uint8_t *wanted, uint32_t name, uint8_t *got, struct arena *a,
                     struct names *out) {
     for (size_t i = 0; i < side->e.n; i++) {
         const struct entry *entry = &side->e.p[i];
-        for (uint32_t k = 0; k < entry->n && wanted[i]; k++) {
+        for (uint32_t k = 0; k < entry->n && (!wanted || wanted[i]); k++) {
             uint32_t s = name == ID_NONE ? entry->l[k].name : entry->l[k].value;
             if ((name != ID_NONE && entry->l[k].name != name) || got[s]) continue;
             got[s] = 1;
             avec_push(a, out, arena_str(a, x->strings.s.p[s]));
         }
     }
-}
-
-static bool has_label(const struct entry *e, struct label_id l) {
-    for (uint32_t k = 0; k < e->n; k++)
-        if (e->l[k].name == l.name && e->l[k].value == l.value) return true;
-    return false;
 }
 
 /* The same without matchers: from what the index counts and lists anyway, not from the entries. */
@@ -64,21 +58,15 @@ static void collect_names(const struct index *x, const struct side *side, uint8_
         avec_push(a, out, arena_str(a, x->strings.s.p[s]));
     }
 }
-static void collect_value(const struct index *x, uint32_t value, uint8_t *got, struct arena *a, struct names *out) {
-    if (got[value]) return;
-    got[value] = 1;
-    avec_push(a, out, arena_str(a, x->strings.s.p[value]));
-}
 static void collect_values(const struct index *x, const struct side *side, uint32_t name, uint8_t *got, struct arena *a, struct names *out) {
     if (!side_has_name(side, name)) return;
-    for (size_t i = 0; i < side->postings.n; i++)
-        if (side->postings.p[i].label.name == name) collect_value(x, side->postings.p[i].label.value, got, a, out);
-    for (uint32_t value = 1; !x->with_postings && value < x->strings.s.n; value++) {
-        size_t n;
-        const uint32_t *ids = index_value_ids(x, side, value, &n);
-        for (size_t i = 0; i < n && !got[value]; i++)
-            if (has_label(&side->e.p[ids[i]], (struct label_id){name, value})) collect_value(x, value, got, a, out);
+    for (size_t i = 0; i < side->postings.n; i++) {
+        struct label_id l = side->postings.p[i].label;
+        if (l.name != name || got[l.value]) continue;
+        got[l.value] = 1;
+        avec_push(a, out, arena_str(a, x->strings.s.p[l.value]));
     }
+    if (!x->with_postings) collect(x, side, NULL, name, got, a, out);
 }
 
 static bool collect_index(const struct index *x, str name, bool names, const struct matcher *m, size_t n, struct arena *a, struct names *out,
