@@ -2,8 +2,11 @@
 
 #include <libdeflate.h>
 #include <snappy-c.h>
+#include <stdlib.h>
 #include <zstd.h>
 #include <zstd_errors.h>
+
+#include "base/mem.h"
 
 /* All three libraries decode into a buffer of known size. A format is given as a step: it decodes the first member (gzip) or frame (zstd) of
  * `in` into `room` bytes at `to`. Where the decoded size is unknown, the room starts small and doubles up to the limit, so a bomb costs
@@ -87,16 +90,45 @@ static enum step_result zstd_step(void *codec, str in, char *to, size_t room, st
     return STEP_OK;
 }
 
-bool zstd_decode(str in, size_t max_bytes, struct buf *out, struct err *e) {
+struct zstd {
+    ZSTD_DCtx *decoder; /* made when they are needed */
+    ZSTD_CCtx *encoder;
+};
+
+struct zstd *zstd_new(void) {
+    return mem_zalloc(sizeof(struct zstd));
+}
+void zstd_free(struct zstd *z) {
+    if (!z) return;
+    ZSTD_freeDCtx(z->decoder);
+    ZSTD_freeCCtx(z->encoder);
+    free(z);
+}
+AUTO_DEFINE(struct zstd, zstd_free);
+
+bool zstd_unpack(struct zstd *z, str in, size_t max_bytes, struct buf *out, struct err *e) {
     if (in.n == 0) return err_set(e, ERR_INPUT, "zstd: truncated (0 bytes)");
     unsigned long long size = ZSTD_getFrameContentSize(in.p, in.n);
     if (size == ZSTD_CONTENTSIZE_ERROR) return err_set(e, ERR_INPUT, "zstd: not a zstd frame");
     if (size == ZSTD_CONTENTSIZE_UNKNOWN) size = in.n * 4;
-    ZSTD_DCtx *d = ZSTD_createDCtx();
-    assert(d);
-    bool ok = decode_members(zstd_step, d, "zstd", in, (size_t)MIN(size, (unsigned long long)max_bytes), max_bytes, out, e);
-    ZSTD_freeDCtx(d);
-    return ok;
+    if (!z->decoder) z->decoder = ZSTD_createDCtx();
+    assert(z->decoder);
+    return decode_members(zstd_step, z->decoder, "zstd", in, (size_t)MIN(size, (unsigned long long)max_bytes), max_bytes, out, e);
+}
+
+void zstd_pack(struct zstd *z, str in, int level, struct buf *out) {
+    if (!z->encoder) z->encoder = ZSTD_createCCtx();
+    assert(z->encoder);
+    size_t room = ZSTD_compressBound(in.n);
+    buf_reserve(out, room);
+    size_t n = ZSTD_compressCCtx(z->encoder, out->p + out->n, room, in.p, in.n, level);
+    assert(!ZSTD_isError(n));
+    out->n += n;
+}
+
+bool zstd_decode(str in, size_t max_bytes, struct buf *out, struct err *e) {
+    AUTO(zstd_free) struct zstd *z = zstd_new();
+    return zstd_unpack(z, in, max_bytes, out, e);
 }
 
 static bool snappy_size(str in, size_t max_bytes, size_t *size, struct err *e) {
@@ -142,11 +174,8 @@ void gzip_encode(str in, int level, struct buf *out) {
 }
 
 void zstd_encode(str in, int level, struct buf *out) {
-    size_t room = ZSTD_compressBound(in.n);
-    buf_reserve(out, room);
-    size_t n = ZSTD_compress(out->p + out->n, room, in.p, in.n, level);
-    assert(!ZSTD_isError(n));
-    out->n += n;
+    AUTO(zstd_free) struct zstd *z = zstd_new();
+    zstd_pack(z, in, level, out);
 }
 
 void snappy_encode(str in, struct buf *out) {

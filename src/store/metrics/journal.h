@@ -22,7 +22,7 @@
 #include "store/metrics/head.h"
 
 enum { JOURNAL_PLAIN = 1, JOURNAL_PACKED = 2, JOURNAL_WHOLE_EVERY = 32 };
-enum { JOURNAL_PACK_MIN = 2048, JOURNAL_RECORD_MAX = 1 << 30 }; /* shorter ones are not worth packing */
+enum { JOURNAL_PACK_MIN = 128, JOURNAL_RECORD_MAX = 1 << 30 }; /* shorter ones are not worth packing */
 enum journal_op {
     JOURNAL_ROW = 0xc6,
     JOURNAL_TIME = 0xc7,
@@ -38,9 +38,18 @@ enum journal_op {
     JOURNAL_SHAPE_IDS = 0xd1
 };
 
-/* A record being written. */
+/* A cell on its way into a record. */
+struct journal_cell {
+    int64_t t_ms;
+    uint32_t row, at, n; /* its operation: bytes of journal.cells; n == 0: as before */
+};
+/* A record being written: definitions, exemplars and metadata go to `out` as they come, cells behind them in the order of their rows, which is that
+ * of the batch unless its series were not all made in one go. */
 struct journal {
-    struct buf out, packed;
+    struct buf out, cells, packed;
+    VEC(struct journal_cell) order;
+    bool ascending; /* order is by row */
+    struct zstd *zstd;
     uint64_t epoch;
     uint32_t epoch_no; /* counts the epochs of this process: what entry.epoch is compared with; 0 is none */
     uint32_t row;

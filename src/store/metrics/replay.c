@@ -31,6 +31,7 @@ struct journal_reader {
     VEC(struct log_source) sources;
     VEC(struct label_id) labels; /* scratch */
     struct buf codes, unpacked;
+    struct zstd *zstd;
 };
 
 /* One record being replayed. */
@@ -47,7 +48,9 @@ struct record {
 };
 
 struct journal_reader *journal_reader_new(void) {
-    return mem_zalloc(sizeof(struct journal_reader));
+    struct journal_reader *r = mem_zalloc(sizeof *r);
+    r->zstd = zstd_new();
+    return r;
 }
 void journal_reader_free(struct journal_reader *r) {
     if (!r) return;
@@ -57,6 +60,7 @@ void journal_reader_free(struct journal_reader *r) {
     vec_done(&r->labels);
     buf_done(&r->codes);
     buf_done(&r->unpacked);
+    zstd_free(r->zstd);
     free(r);
 }
 
@@ -328,7 +332,8 @@ static bool unpack(struct journal_reader *r, str payload, str *out, struct err *
     if (!form.n || form.p[0] != JOURNAL_PACKED) return err_set(e, ERR_CORRUPT, "a metrics record of a form this program does not know");
     uint64_t n = get_varint(&in);
     buf_clear(&r->unpacked);
-    if (in.bad || n > JOURNAL_RECORD_MAX || !zstd_decode(str_n(in.at, (size_t)(in.end - in.at)), n, &r->unpacked, NULL) || r->unpacked.n != n)
+    if (in.bad || n > JOURNAL_RECORD_MAX || !zstd_unpack(r->zstd, str_n(in.at, (size_t)(in.end - in.at)), n, &r->unpacked, NULL) ||
+        r->unpacked.n != n)
         return err_set(e, ERR_CORRUPT, "a damaged metrics record");
     *out = buf_str(&r->unpacked);
     return true;
