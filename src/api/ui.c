@@ -255,6 +255,7 @@ const struct http_route ui_routes[] = {
     {HTTP_GET, "/ui/api/strip", ui_strip, 0},
     {HTTP_GET, "/ui/api/services", ui_services, 0},
     {HTTP_GET, "/ui/api/scatter", ui_scatter, 0},
+    {HTTP_GET, "/ui/api/moved", ui_moved, 0},
     {HTTP_GET, "/assets/*", serve_file, 0},
     {HTTP_GET, "/style.css", serve_file, 0}, /* of the plain page (ui/fallback) */
     {HTTP_GET, "/", serve_traces_first, DOOR_JAEGER},

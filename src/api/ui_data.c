@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "api/moved.h"
 #include "api/red.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -16,6 +17,8 @@ enum {
     BUCKETS_MAX = 2000,
     MARKS_MAX = 200,
     MARK_SERIES_MAX = 500,
+    MOVED_SERIES_MAX = 50000,
+    BASE_WINDOWS = 4,
     SERVICE_POINTS = 60,
     DOTS_MAX = 1000,
     TRACE_ID_HEX = 32,
@@ -45,6 +48,8 @@ struct question {
     struct fields fields;              /* strip: what the query's names mean */
     struct tsdb_selection *up, *start; /* strip: series behind the marks */
     struct trace_search search;        /* scatter */
+    struct tsdb_selection *all;        /* moved */
+    int64_t base_ms;                   /* moved: where the time before begins */
     bool (*answer)(struct question *q, struct buf *out, struct err *e);
     struct buf out;
     bool good;
@@ -55,6 +60,7 @@ static void question_free(struct question *q) {
     if (q->events) evdb_snapshot_free(q->events);
     if (q->up) tsdb_selection_free(q->up);
     if (q->start) tsdb_selection_free(q->start);
+    if (q->all) tsdb_selection_free(q->all);
     fields_done(&q->fields);
     buf_done(&q->out);
     arena_free(q->arena);
@@ -440,4 +446,37 @@ void ui_strip(void *arg, struct http_exchange *x) {
     q->up = select_metric(app, STR("up"), from_ms, to_ms);
     q->start = select_metric(app, STR("process_start_time_seconds"), from_ms, to_ms);
     question_ask(app, q);
+}
+
+/* --- moved */
+static bool answer_moved(struct question *q, struct buf *out, struct err *e) {
+    AUTO(moved_free) struct moved *m = moved_new(q->arena, q->base_ms, q->from_ms, q->to_ms);
+    AUTO(arena_free) struct arena *scratch = arena_new(64 << 10);
+    for (size_t i = 0; i < tsdb_selection_n(q->all); i++) {
+        struct samples v;
+        if (!job_check(&q->job, e) || !tsdb_read(q->all, i, q->base_ms, q->to_ms - 1, scratch, &v, e)) return false;
+        moved_add(m, tsdb_selection_labels(q->all, i), &v, scratch);
+        arena_reset(scratch);
+    }
+    struct json_out o = {.buf = out};
+    moved_put(m, &o);
+    return true;
+}
+
+void ui_moved(void *arg, struct http_exchange *x) {
+    struct app *app = arg;
+    struct err e;
+    int64_t from_ms, to_ms;
+    if (!window_params(x, &from_ms, &to_ms, &e)) {
+        ui_reply_error(x, &e);
+        return;
+    }
+    struct question *q = question_new(app, x, from_ms, to_ms);
+    q->answer = answer_moved;
+    q->base_ms = from_ms - BASE_WINDOWS * (to_ms - from_ms);
+    struct matcher any = {.op = MATCH_NE, .name = LABEL_METRIC_NAME};
+    if (tsdb_select(app->store->metrics, &any, 1, q->base_ms, to_ms - 1, MOVED_SERIES_MAX, &q->all, &q->err))
+        question_ask(app, q);
+    else
+        question_done(&q->job);
 }

@@ -9,6 +9,8 @@
  * GET /ui/api/scatter?from=ms&to=ms[&service=][&operation=][&tags=logfmt][&minDuration=][&maxDuration=]
  *   {"total":n,"trace":[id...],"t":[ms...],"duration":[ms...],"error":[...]}: up to 1,000 spans drawn evenly from those a trace search finds (roots
  *   only, if nothing but time and duration is asked): the picture of a whole window, where a list holds only its newest traces.
+ * GET /ui/api/moved?from=ms&to=ms
+ *   see moved_put (api/moved.h): the metrics whose values in the window are unlike those of the four windows before it, over at most 50,000 series.
  * Errors: {"error":"what"} with the status of the error. */
 #pragma once
 #include "api/app.h"
@@ -16,4 +18,5 @@
 void ui_strip(void *app, struct http_exchange *x);
 void ui_services(void *app, struct http_exchange *x);
 void ui_scatter(void *app, struct http_exchange *x);
+void ui_moved(void *app, struct http_exchange *x);
 void ui_reply_error(struct http_exchange *x, const struct err *e);

@@ -76,6 +76,8 @@ def seed_metrics(s):
             metrics = [{'name': 'http_request_duration', 'unit': 's', 'description': 'Time to serve one request', 'histogram': {'aggregationTemporality': 2, 'dataPoints': points}},
                        {'name': 'rpc_latency', 'unit': 's', 'description': 'Native buckets', 'exponentialHistogram': {'aggregationTemporality': 2, 'dataPoints': [native]}},
                        {'name': 'pod_memory', 'unit': 'By', 'description': 'Memory of a pod', 'gauge': {'dataPoints': memory}}]
+            depth = {'timeUnixNano': at, 'asDouble': (40 if t > now - 120 else 3) + step % 3, 'attributes': []}
+            metrics.append({'name': 'queue_depth', 'description': 'Jobs that wait; more in the last two minutes', 'gauge': {'dataPoints': [depth]}})
             if service == 'payment' and t == now:
                 flood = [{'timeUnixNano': at, 'asDouble': i, 'attributes': [attr('request_id', 'r%d' % i), attr('shard', str(i % 4))]} for i in range(400)]
                 metrics.append({'name': 'flooded', 'description': 'One series per request', 'gauge': {'dataPoints': flood}})
@@ -349,6 +351,20 @@ def test_metrics_are_explored_by_help_labels_and_values():
     s, _ = World.get()
     clean(p, s)
     p.close()
+
+
+def test_a_window_shows_what_else_moved_in_it():
+    now = int(time.time()) * 1000
+    p = visit(metrics_url(q='node_load1').replace('from=-15m', 'from=%d&to=%d' % (now - 120000, now)), text('Kolmogorov', '.moved'), number('.moved .card') + ' >= 1')
+    p.wait(text('queue_depth', '.moved') + ' && ' + text('and 2 more', '.moved'))
+    p.eval('[...document.querySelectorAll(".moved .card")].find((b) => b.innerText.includes("queue_depth")).click()')
+    p.wait('new URLSearchParams(location.search).get("p2.q") == "queue_depth"')
+    p.close()
+    s, _ = World.get()
+    got = s.get('/ui/api/moved?from=%d&to=%d' % (now - 120000, now)).json
+    bn.eq(got['from'] - got['base'], 480000)
+    assert got['series'] > 400 and got['compared'] > 3 and all(0 < m['d'] <= 1 and len(m['points']) == 60 for m in got['moved']), got
+    bn.eq(s.get('/ui/api/moved?from=5&to=5').status, 400)
 
 
 def test_links_of_prometheus_open_here_with_all_panels():

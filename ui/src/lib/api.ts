@@ -266,6 +266,25 @@ export interface Scatter {
 export const scatter = (a: number, z: number, search: Params, signal: AbortSignal): Promise<Scatter> =>
   get('/ui/api/scatter', { ...search, from: Math.round(a), to: Math.round(z) }, signal);
 
+export interface MovedMetric {
+  metric: Labels; // the series that moved most
+  rate: boolean; // a counter: by its growth per second
+  d: number; // Kolmogorov-Smirnov, 0..1
+  before: number; // means
+  inside: number;
+  others: number; // series of the same metric that moved, too
+  points: (number | null)[]; // from base to `to`
+}
+export interface Moved {
+  base: number;
+  from: number;
+  to: number;
+  series: number;
+  compared: number;
+  moved: MovedMetric[];
+}
+export const moved = (a: number, z: number, signal: AbortSignal): Promise<Moved> => get('/ui/api/moved', { from: Math.round(a), to: Math.round(z) }, signal);
+
 export interface ServiceRow {
   service: string;
   count: number;

@@ -8,6 +8,7 @@ import { emptyPanel, PANELS_MAX, readPanels, writePanels, type Panel } from '../
 import { go, loc } from '../lib/url';
 import type { Mark } from '../ui/plot';
 import { Explorer } from './metrics/Explorer';
+import { Moved } from './metrics/Moved';
 import { PanelView } from './metrics/Panel';
 
 /** Deploys, restarts and outages, as lines in every chart. */
@@ -73,6 +74,7 @@ export function Page() {
             </button>
           </p>
         )}
+        <Moved add={add} />
       </div>
     </div>
   );

@@ -62,6 +62,7 @@ export function drawGrid(g: CanvasRenderingContext2D, p: Plot, win: Window, labe
     g.fillText(text, p.left - 8, y);
   }
   g.textAlign = 'center';
+  let free = -Infinity; // where the last label ended
   for (const t of ticks(win, (p.right - p.left) / 72, utc.value)) {
     const x = Math.round(p.x(t));
     g.fillStyle = css('--line');
@@ -69,7 +70,10 @@ export function drawGrid(g: CanvasRenderingContext2D, p: Plot, win: Window, labe
     g.fillStyle = css('--tx3');
     const label = tickLabel(t, win.z - win.a, utc.value);
     const half = g.measureText(label).width / 2;
-    g.fillText(label, Math.min(x, p.right - half + 8), p.bottom + 11);
+    const at = Math.min(x, p.right - half + 8);
+    if (at - half < free) continue;
+    free = at + half + 8;
+    g.fillText(label, at, p.bottom + 11);
   }
   g.textAlign = 'left';
   g.textBaseline = 'alphabetic';
