@@ -18,10 +18,15 @@ struct app {
     int64_t query_timeout_ms, lookback_ms;
     uint64_t query_samples_max;
     size_t query_bytes_max;
-    size_t buckets_max;       /* Elasticsearch search.max_buckets */
+    size_t buckets_max;              /* Elasticsearch search.max_buckets */
+    bool admin_api;                  /* /api/v1/admin answers */
+    struct labels external_labels;   /* federate adds them */
+    str retention;                   /* of metrics: "15d or 10GiB" */
+    const struct regex *cors_origin; /* whose pages may read the Prometheus API; NULL: none */
     struct otlp_metrics_options otlp;
     struct otlp_deltas *deltas; /* api/otlp_delta's; freed by its owner */
-    struct es_state *elastic; /* api/elastic's own, made when needed; elastic_state_free at the end */
+    struct feed *feeds;         /* api/feed's own: long replies under way */
+    struct es_state *elastic;   /* api/elastic's own, made when needed; elastic_state_free at the end */
     /* views, set by cmd/serve; may be NULL in tests */
     void (*targets)(void *arg, struct arena *a, struct target_view **out, size_t *n);
     void *targets_arg;
@@ -36,6 +41,8 @@ struct app {
 extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], jaeger_v3_routes[], otlp_routes[], push_routes[], ui_routes[],
     loki_routes[], admin_routes[], import_routes[], influx_routes[];
 
+/* http_server_config.headers: Access-Control-* for the Prometheus API. */
+size_t prom_cors_headers(void *app, const struct http_exchange *x, struct http_pair *out);
 /* Ends app->elastic; NULL is fine. */
 void elastic_state_free(struct es_state *s);
 /* http_server_config.error_body for DOOR_ELASTIC: Elasticsearch's error form; false on other doors. */

@@ -4,6 +4,8 @@
 enum { RETRY_MS = 20 };
 
 static void end(struct feed *f) {
+    *(f->before ? &f->before->next : &f->app->feeds) = f->next;
+    if (f->next) f->next->before = f->before;
     timer_free(f->retry);
     buf_done(&f->piece);
     f->kind->free(f);
@@ -78,6 +80,9 @@ void feed_start(struct app *app, struct http_exchange *x, struct feed *f) {
     struct err e;
     f->app = app;
     f->x = x;
+    f->next = app->feeds;
+    if (f->next) f->next->before = f;
+    app->feeds = f;
     f->job.run = make;
     f->job.done = made;
     x->on_gone = gone;
@@ -86,4 +91,8 @@ void feed_start(struct app *app, struct http_exchange *x, struct feed *f) {
     x->on_gone = NULL;
     f->kind->fail(x, &e);
     end(f);
+}
+
+void feed_stop_all(struct app *app) {
+    while (app->feeds) cut(app->feeds);
 }

@@ -25,6 +25,7 @@ struct feed {
     struct http_exchange *x;  /* the rest is feed.c's */
     struct http_stream *sink; /* from the second piece on */
     struct app *app;
+    struct feed *next, *before; /* in app->feeds */
     struct timer *retry;
     struct buf piece;
     size_t sent; /* of the piece */
@@ -33,3 +34,5 @@ struct feed {
 };
 
 void feed_start(struct app *app, struct http_exchange *x, struct feed *f);
+/* When the pool is gone and the store is about to: cuts what waits for slow clients. */
+void feed_stop_all(struct app *app);

@@ -5,6 +5,7 @@
 
 #include "codec/duration.h"
 #include "codec/num.h"
+#include "codec/regex.h"
 #include "codec/timefmt.h"
 
 enum { NOTES_MAX = 10 };
@@ -105,6 +106,15 @@ bool prom_limit_param(struct http_exchange *x, const char *name, size_t *out) {
     return true;
 }
 
+bool prom_count_param(struct http_exchange *x, const char *name, size_t *out) {
+    str s = http_param(x, str_c(name));
+    int64_t v;
+    if (s.n == 0) return true;
+    if (!str_i64(s, &v)) return prom_error(x, 400, "bad_data", arena_printf(x->arena, "%s must be a number", name)), false;
+    *out = v < 0 ? SIZE_MAX : (size_t)v;
+    return true;
+}
+
 bool prom_matches(struct http_exchange *x, bool required, struct prom_matches *out) {
     *out = (struct prom_matches){0};
     out->sets = arena_alloc(x->arena, (x->param_n + 1) * sizeof *out->sets);
@@ -132,6 +142,21 @@ void prom_matches_done(struct prom_matches *m) {
     promql_regexes_done(&m->regexes);
 }
 
+/* As Prometheus: who may, is told so; others are told nothing. */
+size_t prom_cors_headers(void *arg, const struct http_exchange *x, struct http_pair *out) {
+    const struct app *app = arg;
+    str origin = http_header(x, STR("Origin"));
+    bool ours = str_starts(x->path, STR("/api/v1/")) || str_eq(x->path, STR("/federate"));
+    size_t n = 0;
+    if (!ours || !origin.n || !app->cors_origin || regex_match(app->cors_origin, origin) != REGEX_YES) return 0;
+    out[n++] = (struct http_pair){STR("Access-Control-Allow-Origin"), origin};
+    out[n++] = (struct http_pair){STR("Access-Control-Allow-Headers"), STR("Accept, Authorization, Content-Type, Origin")};
+    out[n++] = (struct http_pair){STR("Access-Control-Allow-Methods"), STR("GET, POST, OPTIONS")};
+    out[n++] = (struct http_pair){STR("Access-Control-Expose-Headers"), STR("Date")};
+    out[n++] = (struct http_pair){STR("Vary"), STR("Origin")};
+    return n;
+}
+
 #define FORM (HTTP_GET | HTTP_POST)
 const struct http_route prometheus_routes[] = {
     {FORM, "/api/v1/query", prom_query, 0},
@@ -144,6 +169,8 @@ const struct http_route prometheus_routes[] = {
     {HTTP_GET, "/api/v1/label/:name/values", prom_label_values, 0},
     {HTTP_GET, "/api/v1/metadata", prom_metadata, 0},
     {HTTP_GET, "/api/v1/targets", prom_targets, 0},
+    {HTTP_GET, "/api/v1/targets/metadata", prom_targets_metadata, 0},
+    {HTTP_GET, "/api/v1/scrape_pools", prom_scrape_pools, 0},
     {HTTP_GET, "/api/v1/rules", prom_rules, 0},
     {HTTP_GET, "/api/v1/alerts", prom_alerts, 0},
     {HTTP_GET, "/api/v1/alertmanagers", prom_alertmanagers, 0},
@@ -152,6 +179,12 @@ const struct http_route prometheus_routes[] = {
     {HTTP_GET, "/api/v1/status/runtimeinfo", prom_runtimeinfo, 0},
     {HTTP_GET, "/api/v1/status/buildinfo", prom_buildinfo, 0},
     {HTTP_GET, "/api/v1/status/tsdb", prom_tsdb_status, 0},
+    {HTTP_GET, "/api/v1/status/walreplay", prom_walreplay, 0},
+    {HTTP_GET, "/api/v1/features", prom_features, 0},
+    {HTTP_GET, "/api/v1/notifications", prom_notifications, 0},
+    {HTTP_POST | HTTP_PUT, "/api/v1/admin/tsdb/delete_series", prom_delete_series, 0},
+    {HTTP_POST | HTTP_PUT, "/api/v1/admin/tsdb/clean_tombstones", prom_clean_tombstones, 0},
+    {HTTP_POST | HTTP_PUT, "/api/v1/admin/tsdb/snapshot", prom_snapshot, 0},
     {HTTP_POST, "/api/v1/read", prom_read, 0},
     {HTTP_GET, "/federate", prom_federate, 0},
     {0},

@@ -27,6 +27,11 @@ MUST_USE bool prom_time_param(struct http_exchange *x, const char *name, int64_t
 MUST_USE bool prom_duration_param(struct http_exchange *x, const char *name, int64_t *out_ms);
 MUST_USE bool prom_limit_param(struct http_exchange *x, const char *name, size_t *out);
 
+/* A limit where negative means none. */
+MUST_USE bool prom_count_param(struct http_exchange *x, const char *name, size_t *out);
+/* start and end; without them everything. */
+MUST_USE bool prom_range_params(struct http_exchange *x, int64_t *from_ms, int64_t *to_ms);
+
 /* The match[] parameters as selectors. */
 struct prom_matches {
     struct promql_regexes regexes;
@@ -53,5 +58,6 @@ typedef void prom_handler(void *app, struct http_exchange *x);
 prom_handler prom_query, prom_query_range, prom_format_query, prom_parse_query;
 prom_handler prom_read;
 prom_handler prom_series, prom_labels, prom_label_values, prom_metadata, prom_exemplars, prom_federate;
-prom_handler prom_targets, prom_rules, prom_alerts, prom_alertmanagers;
-prom_handler prom_config, prom_flags, prom_runtimeinfo, prom_buildinfo, prom_tsdb_status;
+prom_handler prom_targets, prom_targets_metadata, prom_scrape_pools, prom_rules, prom_alerts, prom_alertmanagers;
+prom_handler prom_config, prom_flags, prom_runtimeinfo, prom_buildinfo, prom_tsdb_status, prom_walreplay, prom_features, prom_notifications;
+prom_handler prom_delete_series, prom_clean_tombstones, prom_snapshot;

@@ -7,10 +7,9 @@
 #include "codec/text.h"
 #include "codec/timefmt.h"
 
-/* series, labels, label values, metadata, exemplars, federate: about the data rather than over it. */
+/* series, labels, label values, metadata, exemplars: about the data rather than over it. */
 
-/* start and end; without them everything. */
-static bool time_range(struct http_exchange *x, int64_t *from_ms, int64_t *to_ms) {
+bool prom_range_params(struct http_exchange *x, int64_t *from_ms, int64_t *to_ms) {
     *from_ms = INT64_MIN / 2;
     *to_ms = INT64_MAX / 2;
     if (!prom_time_param(x, "start", from_ms) || !prom_time_param(x, "end", to_ms)) return false;
@@ -58,7 +57,7 @@ void prom_series(void *arg, struct http_exchange *x) {
     size_t limit = 0;
     struct prom_matches m;
     struct label_sets all = {0};
-    if (!time_range(x, &from_ms, &to_ms) || !prom_limit_param(x, "limit", &limit) || !prom_matches(x, true, &m)) return;
+    if (!prom_range_params(x, &from_ms, &to_ms) || !prom_limit_param(x, "limit", &limit) || !prom_matches(x, true, &m)) return;
     bool ok = true;
     for (size_t i = 0; i < m.n && ok; i++) ok = add_series(app, x, &m, i, from_ms, to_ms, &all);
     bool several = m.n > 1;
@@ -112,7 +111,7 @@ static void label_strings(struct app *app, struct http_exchange *x, str name) {
     str *all = NULL;
     size_t n = 0;
     struct err e;
-    if (!time_range(x, &from_ms, &to_ms) || !prom_limit_param(x, "limit", &limit) || !prom_matches(x, false, &m)) return;
+    if (!prom_range_params(x, &from_ms, &to_ms) || !prom_limit_param(x, "limit", &limit) || !prom_matches(x, false, &m)) return;
     bool ok = true;
     for (size_t i = 0; i < MAX(m.n, (size_t)1) && ok; i++) {
         const struct matcher *set = m.n ? m.sets[i].m : NULL;
@@ -195,7 +194,7 @@ void prom_metadata(void *arg, struct http_exchange *x) {
     size_t per_metric = SIZE_MAX;
     struct metric_meta *p;
     size_t n;
-    if (!prom_limit_param(x, "limit", &limit) || !prom_limit_param(x, "limit_per_metric", &per_metric)) return;
+    if (!prom_count_param(x, "limit", &limit) || !prom_count_param(x, "limit_per_metric", &per_metric)) return;
     if (per_metric == 0) per_metric = SIZE_MAX;
     tsdb_metadata(app->store->metrics, http_param(x, STR("metric")), x->arena, &p, &n);
     struct prom_reply r;
@@ -274,7 +273,7 @@ void prom_exemplars(void *arg, struct http_exchange *x) {
     struct promql_ast ast;
     struct selectors sel = {0};
     struct err e;
-    if (!time_range(x, &from_ms, &to_ms)) return;
+    if (!prom_range_params(x, &from_ms, &to_ms)) return;
     if (!promql_parse(http_param(x, STR("query")), x->arena, &regexes, &ast, &e)) {
         promql_regexes_done(&regexes);
         prom_bad_param(x, "query", err_str(&e));
@@ -299,69 +298,4 @@ void prom_exemplars(void *arg, struct http_exchange *x) {
     }
     json_put_array_end(&r.out);
     prom_send(x, &r);
-}
-
-/* --- federate: the newest sample of each series, in the text format */
-
-static void put_text_labels(struct buf *b, struct labels ls) {
-    str name = labels_get(ls, LABEL_METRIC_NAME);
-    bool plain = metric_name_legacy_valid(name);
-    bool open = false;
-    if (plain) buf_add(b, name);
-    for (size_t i = 0; i < ls.n; i++) {
-        bool is_name = str_eq(ls.l[i].name, LABEL_METRIC_NAME);
-        if (is_name && plain) continue;
-        buf_char(b, open ? ',' : '{');
-        open = true;
-        if (is_name) {
-            promql_quote(b, name);
-            continue;
-        }
-        if (label_name_legacy_valid(ls.l[i].name))
-            buf_add(b, ls.l[i].name);
-        else
-            promql_quote(b, ls.l[i].name);
-        buf_char(b, '=');
-        promql_quote(b, ls.l[i].value);
-    }
-    if (open) buf_char(b, '}');
-}
-
-static bool put_newest(const struct tsdb_selection *s, size_t i, int64_t now_ms, int64_t lookback_ms, struct arena *scratch, struct buf *b,
-                       struct err *e) {
-    struct samples v;
-    arena_reset(scratch);
-    if (!tsdb_read(s, i, now_ms - lookback_ms + 1, now_ms, scratch, &v, e)) return false;
-    if (v.n == 0 || (v.h && v.h[v.n - 1]) || is_stale_nan(v.v[v.n - 1])) return true;
-    put_text_labels(b, tsdb_selection_labels(s, i));
-    buf_char(b, ' ');
-    num_put_double(b, v.v[v.n - 1]);
-    buf_printf(b, " %lld\n", (long long)v.t_ms[v.n - 1]);
-    return true;
-}
-
-void prom_federate(void *arg, struct http_exchange *x) {
-    struct app *app = arg;
-    struct prom_matches m;
-    struct buf page = {0};
-    struct err e;
-    int64_t lookback_ms = app->lookback_ms ? app->lookback_ms : 5 * 60 * 1000;
-    int64_t now_ms = clock_wall_ms();
-    if (!prom_matches(x, true, &m)) return;
-    AUTO(arena_free) struct arena *scratch = arena_new(16 << 10);
-    bool ok = true;
-    for (size_t k = 0; k < m.n && ok; k++) {
-        struct tsdb_selection *s;
-        ok = tsdb_select(app->store->metrics, m.sets[k].m, m.sets[k].n, now_ms - lookback_ms + 1, now_ms, 0, &s, &e);
-        if (!ok) break;
-        for (size_t i = 0; i < tsdb_selection_n(s) && ok; i++) ok = put_newest(s, i, now_ms, lookback_ms, scratch, &page, &e);
-        tsdb_selection_free(s);
-    }
-    prom_matches_done(&m);
-    if (!ok) {
-        buf_done(&page);
-        store_error(x, &e);
-        return;
-    }
-    http_reply(x, (struct http_reply){.status = 200, .content_type = STR("text/plain; version=0.0.4; charset=utf-8"), .body_buf = &page});
 }

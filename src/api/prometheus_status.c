@@ -4,8 +4,10 @@
 #include "api/prometheus.h"
 #include "base/clock.h"
 #include "codec/timefmt.h"
+#include "query/promql/functions.h"
+#include "store/metrics/refused.h"
 
-/* targets, rules, alerts and status: what the server says about itself. */
+/* rules, alerts, status and features: what the server says about itself. */
 
 static void put_text(struct json_out *o, const char *key, str value) {
     json_put_key(o, str_c(key));
@@ -17,60 +19,6 @@ static void put_rfc3339(struct json_out *o, const char *key, int64_t ns) {
     time_put_rfc3339_ns(&b, ns);
     put_text(o, key, buf_str(&b));
     buf_done(&b);
-}
-
-static void put_seconds(struct json_out *o, const char *key, int64_t ms) {
-    char text[32];
-    int n = snprintf(text, sizeof text, "%llds", (long long)(ms / 1000));
-    if (ms % 1000) n = snprintf(text, sizeof text, "%lldms", (long long)ms);
-    put_text(o, key, str_n(text, (size_t)n));
-}
-
-static void put_target(struct json_out *o, const struct target_view *t) {
-    json_put_object(o);
-    json_put_key_c(o, "discoveredLabels");
-    prom_put_labels(o, t->discovered);
-    json_put_key_c(o, "labels");
-    prom_put_labels(o, t->labels);
-    put_text(o, "scrapePool", t->pool);
-    put_text(o, "scrapeUrl", t->url);
-    put_text(o, "globalUrl", t->global_url);
-    put_text(o, "lastError", t->last_error);
-    if (t->last_scrape_ms)
-        put_rfc3339(o, "lastScrape", t->last_scrape_ms * NS_PER_MS);
-    else
-        put_text(o, "lastScrape", STR("0001-01-01T00:00:00Z")); /* never: Go's zero time, as clients expect */
-    json_put_key_c(o, "lastScrapeDuration");
-    json_put_double(o, (double)t->last_duration_ns / 1e9);
-    put_text(o, "health", t->health);
-    put_seconds(o, "scrapeInterval", t->interval_ms);
-    put_seconds(o, "scrapeTimeout", t->timeout_ms);
-    json_put_object_end(o);
-}
-
-void prom_targets(void *arg, struct http_exchange *x) {
-    struct app *app = arg;
-    str pool = http_param(x, STR("scrapePool"));
-    bool active = !str_eq(http_param(x, STR("state")), STR("dropped"));
-    struct target_view *t = NULL;
-    size_t n = 0;
-    if (app->targets) app->targets(app->targets_arg, x->arena, &t, &n);
-    struct prom_reply r;
-    prom_begin(&r);
-    json_put_object(&r.out);
-    json_put_key_c(&r.out, "activeTargets");
-    json_put_array(&r.out);
-    for (size_t i = 0; i < n && active; i++)
-        if (!pool.n || str_eq(pool, t[i].pool)) put_target(&r.out, &t[i]);
-    json_put_array_end(&r.out);
-    json_put_key_c(&r.out, "droppedTargets");
-    json_put_array(&r.out);
-    json_put_array_end(&r.out);
-    json_put_key_c(&r.out, "droppedTargetCounts");
-    json_put_object(&r.out);
-    json_put_object_end(&r.out);
-    json_put_object_end(&r.out);
-    prom_send(x, &r);
 }
 
 /* {"data":{key:[],...}} */
@@ -151,7 +99,13 @@ void prom_runtimeinfo(void *arg, struct http_exchange *x) {
     json_put_i64(&r.out, 0);
     json_put_key_c(&r.out, "timeSeriesCount");
     json_put_u64(&r.out, s.series);
-    put_text(&r.out, "storageRetention", STR(""));
+    json_put_key_c(&r.out, "GOMAXPROCS");
+    json_put_i64(&r.out, sysconf(_SC_NPROCESSORS_ONLN));
+    json_put_key_c(&r.out, "GOMEMLIMIT");
+    json_put_i64(&r.out, INT64_MAX);
+    put_text(&r.out, "GOGC", STR(""));
+    put_text(&r.out, "GODEBUG", STR(""));
+    put_text(&r.out, "storageRetention", app->retention);
     json_put_object_end(&r.out);
     prom_send(x, &r);
 }
@@ -172,6 +126,8 @@ void prom_buildinfo(void *arg, struct http_exchange *x) {
     prom_send(x, &r);
 }
 
+enum { CARDINALITY_MAX = 10000 };
+
 static void put_counts(struct json_out *o, const char *key, const struct name_count *p, size_t n) {
     json_put_key(o, str_c(key));
     json_put_array(o);
@@ -185,17 +141,33 @@ static void put_counts(struct json_out *o, const char *key, const struct name_co
     json_put_array_end(o);
 }
 
+/* Beyond Prometheus: whose new series are dropped because of limit.series. */
+static void put_refused(struct json_out *o, const struct tsdb *db, struct arena *a) {
+    const struct refused_target *p;
+    size_t n = tsdb_refused_targets(db, a, &p);
+    json_put_key_c(o, "refusedSamplesByTarget");
+    json_put_array(o);
+    for (size_t i = 0; i < n; i++) {
+        json_put_object(o);
+        put_text(o, "name", str_n(p[i].text, p[i].text_n));
+        json_put_key_c(o, "value");
+        json_put_u64(o, p[i].samples);
+        json_put_key_c(o, "last");
+        prom_put_time(o, p[i].last_ms);
+        json_put_object_end(o);
+    }
+    json_put_array_end(o);
+}
+
 void prom_tsdb_status(void *arg, struct http_exchange *x) {
     struct app *app = arg;
-    size_t limit = 10;
+    uint64_t limit = 10;
     struct tsdb_stats s;
     struct name_count *p[4];
     size_t n[4];
-    if (!prom_limit_param(x, "limit", &limit)) return;
-    if (limit < 1 || limit > 10000) {
-        prom_error(x, 400, "bad_data", STR("limit must be between 1 and 10000"));
-        return;
-    }
+    if (http_has_param(x, STR("limit")) && (!str_u64(http_param(x, STR("limit")), &limit) || limit < 1))
+        return prom_error(x, 400, "bad_data", STR("limit must be a positive number"));
+    if (limit > CARDINALITY_MAX) return prom_error(x, 400, "bad_data", STR("limit must not exceed 10000"));
     tsdb_stats(app->store->metrics, &s);
     tsdb_cardinality(app->store->metrics, limit, x->arena, &p[0], &n[0], &p[1], &n[1], &p[2], &n[2], &p[3], &n[3]);
     struct prom_reply r;
@@ -221,6 +193,78 @@ void prom_tsdb_status(void *arg, struct http_exchange *x) {
     put_counts(o, "labelValueCountByLabelName", p[1], n[1]);
     put_counts(o, "memoryInBytesByLabelName", p[3], n[3]);
     put_counts(o, "seriesCountByLabelValuePair", p[2], n[2]);
+    put_refused(o, app->store->metrics, x->arena);
     json_put_object_end(o);
+    prom_send(x, &r);
+}
+
+/* The log is replayed before the first request is answered. */
+void prom_walreplay(void *arg, struct http_exchange *x) {
+    (void)arg;
+    struct prom_reply r;
+    static const char *const counts[] = {"min", "max", "current"};
+    prom_begin(&r);
+    json_put_object(&r.out);
+    for (size_t i = 0; i < ARRAY_N(counts); i++) {
+        json_put_key(&r.out, str_c(counts[i]));
+        json_put_i64(&r.out, 0);
+    }
+    put_text(&r.out, "state", STR("done"));
+    json_put_object_end(&r.out);
+    prom_send(x, &r);
+}
+
+void prom_notifications(void *arg, struct http_exchange *x) {
+    (void)arg;
+    struct prom_reply r;
+    prom_begin(&r);
+    json_put_array(&r.out);
+    json_put_array_end(&r.out);
+    prom_send(x, &r);
+}
+
+/* --- features: {"category":{"feature":true}} */
+
+static const struct {
+    const char *category, *features; /* separated by blanks; '-' in front: not there */
+} features[] = {
+    {"api", "admin exemplars label_values_match query_stats query_warnings remote_read remote_write_receiver time_range_labels otlp_write_receiver"},
+    {"otlp_receiver", "-delta_conversion native_delta_ingestion"},
+    {"promql",
+     "anchored at_modifier bool by delayed_name_removal duration_expr experimental_functions fill group_left group_right ignoring "
+     "native_histograms negative_offset offset on per_query_lookback_delta -per_step_stats smoothed subqueries type_and_unit_labels without"},
+    {"promql_operators",
+     "!= !~ % * + - / < <= == =~ > >= @ ^ </ >/ and atan2 avg bottomk count count_values group limit_ratio limitk max min or quantile "
+     "stddev stdvar sum topk unless"},
+    {"scrape", "extra_scrape_metrics start_timestamp_zero_ingestion"},
+    {"tsdb", "delayed_compaction exemplar_storage isolation native_histograms use_start_timestamps"},
+};
+
+static void put_category(struct json_out *o, const char *category, str names) {
+    str name;
+    json_put_key(o, str_c(category));
+    json_put_object(o);
+    for (bool more = names.n > 0; more;) {
+        more = str_cut(&names, ' ', &name);
+        bool absent = name.n > 1 && name.p[0] == '-';
+        json_put_key(o, absent ? str_from(name, 1) : name);
+        json_put_bool(o, !absent);
+    }
+    json_put_object_end(o);
+}
+
+void prom_features(void *arg, struct http_exchange *x) {
+    (void)arg;
+    struct prom_reply r;
+    struct buf names = {0};
+    size_t n;
+    const struct function *functions = functions_all(&n);
+    for (size_t i = 0; i < n; i++) buf_printf(&names, "%s%" STR_F, i ? " " : "", STR_A(functions[i].name));
+    prom_begin(&r);
+    json_put_object(&r.out);
+    for (size_t i = 0; i < ARRAY_N(features); i++) put_category(&r.out, features[i].category, str_c(features[i].features));
+    put_category(&r.out, "promql_functions", buf_str(&names));
+    json_put_object_end(&r.out);
+    buf_done(&names);
     prom_send(x, &r);
 }

@@ -106,6 +106,9 @@ static const struct option options[] = {
     {"http.header-bytes", BYTES, AT(http_header_bytes), "64KiB", "request line and headers"},
     {"http.connections", COUNT, AT(http_connections), "1024", "open connections per listener"},
     {"http.idle-timeout", DURATION, AT(http_idle_ms), "75s", "close a connection that is silent for so long"},
+    {"http.admin-api", SWITCH, AT(http_admin_api), "off", "/api/v1/admin/tsdb: delete series, clean up, take snapshots"},
+    {"http.cors-origin", TEXT, AT(http_cors_origin), ".*", "regex of origins whose pages may read the Prometheus API; empty: none"},
+    {"external-labels", LIST, AT(external_labels), "", "name=value: /federate adds them to series without such a label; may be given again"},
 };
 
 static const char *const type_hint[] = {

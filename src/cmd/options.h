@@ -67,6 +67,9 @@ struct options {
     uint64_t threads, queue;
     uint64_t http_body_bytes, http_decoded_bytes, http_in_flight_bytes, http_header_bytes, http_connections;
     int64_t http_idle_ms;
+    bool http_admin_api;
+    str http_cors_origin;
+    struct str_list external_labels; /* name=value */
 
     struct scrape_config *scrape_configs; /* YAML only */
     size_t scrape_config_n;

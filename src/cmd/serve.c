@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "api/app.h"
+#include "api/feed.h"
 #include "api/grpc.h"
 #include "api/otlp.h"
 #include "api/otlp_delta.h"
@@ -16,6 +17,8 @@
 #include "cmd/cmd.h"
 #include "cmd/options.h"
 #include "cmd/self_metrics.h"
+#include "codec/duration.h"
+#include "codec/regex.h"
 #include "ingest/forward.h"
 #include "ingest/host.h"
 #include "ingest/jaeger_udp.h"
@@ -41,6 +44,9 @@ struct serve {
     struct forward_settings forward;
     struct timer *tick;
     struct app app;
+    struct labels external_labels;
+    struct regex *cors_origin;
+    str retention;
     int64_t start_ms;
 };
 
@@ -454,7 +460,30 @@ static bool open_store(struct serve *s, struct err *e) {
 
 /* Errors of the server itself, in the words of the protocol that was spoken. */
 static bool error_body(void *app, const struct http_exchange *x, int status, str reason, struct buf *out, str *content_type) {
-    return elastic_error_body(app, x, status, reason, out, content_type) || otlp_error_body(x, status, reason, out, content_type);
+    return elastic_error_body(app, x, status, reason, out, content_type) || influx_error_body(x, status, reason, out, content_type) ||
+           otlp_error_body(x, status, reason, out, content_type);
+}
+
+/* What the Prometheus API needs of the settings beyond numbers. */
+static bool read_api_settings(struct serve *s, struct err *e) {
+    struct options *o = &s->options;
+    struct label *l = arena_new_n(o->arena, struct label, o->external_labels.n);
+    size_t n = o->external_labels.n;
+    for (size_t i = 0; i < n; i++) {
+        l[i].value = o->external_labels.p[i];
+        if (!str_cut(&l[i].value, '=', &l[i].name) || !label_name_legacy_valid(l[i].name))
+            return err_set(e, ERR_INPUT, "external-labels: \"%" STR_F "\" is not name=value", STR_A(o->external_labels.p[i]));
+    }
+    if (!labels_sort(l, &n, e)) return err_wrap(e, "external-labels");
+    s->external_labels = (struct labels){l, n};
+    if (o->http_cors_origin.n && !regex_new(o->http_cors_origin, true, &s->cors_origin, e)) return err_wrap(e, "http.cors-origin");
+    struct buf b = {0};
+    if (o->retention_metrics_ms) duration_put(&b, o->retention_metrics_ms);
+    if (o->retention_metrics_ms && o->retention_metrics_bytes) buf_add(&b, STR(" or "));
+    if (o->retention_metrics_bytes) buf_printf(&b, "%lluMiB", (unsigned long long)(o->retention_metrics_bytes >> 20));
+    s->retention = arena_str(o->arena, buf_str(&b));
+    buf_done(&b);
+    return true;
 }
 
 static void open_http(struct serve *s) {
@@ -468,6 +497,10 @@ static void open_http(struct serve *s) {
                           .query_samples_max = o->query_samples,
                           .query_bytes_max = o->query_bytes,
                           .buckets_max = o->query_buckets,
+                          .admin_api = o->http_admin_api,
+                          .external_labels = s->external_labels,
+                          .retention = s->retention,
+                          .cors_origin = s->cors_origin,
                           .targets = scraper_targets,
                           .targets_arg = s->scraper,
                           .self_metrics = own_page,
@@ -486,6 +519,7 @@ static void open_http(struct serve *s) {
                    .idle_timeout_s = (unsigned)(o->http_idle_ms / MS_PER_S),
                    .in_flight_body_bytes = o->http_in_flight_bytes},
         .observe = observe,
+        .headers = prom_cors_headers,
         .error_body = error_body,
     };
     s->http = http_server_new(s->loop, &c);
@@ -526,7 +560,7 @@ static bool start(struct serve *s, struct err *e) {
     s->loop = loop_new();
     loop_own_thread();
     s->pool = pool_new(s->loop, threads, o->queue);
-    if (!open_store(s, e)) return false;
+    if (!read_api_settings(s, e) || !open_store(s, e)) return false;
     s->client = http_client_new(s->loop);
     s->scraper = scraper_new(s->loop, s->pool, s->client, &s->store->sink, o->scrape_body_bytes);
     open_http(s);
@@ -547,6 +581,7 @@ static void stop(struct serve *s) {
     for (size_t i = 0; i < ARRAY_N(s->udp); i++) jaeger_udp_free(s->udp[i]);
     for (size_t i = 0; i < ARRAY_N(s->push); i++) push_door_stop(s->push[i]);
     pool_free(s->pool);
+    feed_stop_all(&s->app);
     scraper_free(s->scraper);
     http_client_free(s->client);
     self_free(TAKE(s->self)); /* the answers that follow are not observed any more */
@@ -557,6 +592,7 @@ static void stop(struct serve *s) {
     elastic_state_free(s->app.elastic);
     otlp_deltas_free(s->app.deltas);
     loop_free(s->loop);
+    regex_free(s->cors_origin);
 }
 
 int cmd_serve(int argc, char **argv) {

@@ -21,6 +21,14 @@ static void add_header(struct call *c, struct MHD_Response *r, str name, str val
     MHD_add_response_header(r, arena_cstr(c->x.arena, name), arena_cstr(c->x.arena, value));
 }
 
+static void add_extra_headers(struct call *c, struct MHD_Response *r) {
+    const struct http_server_config *config = &c->server->config;
+    struct http_pair extra[HTTP_EXTRA_HEADERS_MAX];
+    size_t n = config->headers ? config->headers(config->app, &c->x, extra) : 0;
+    assert(n <= HTTP_EXTRA_HEADERS_MAX);
+    for (size_t i = 0; i < n; i++) add_header(c, r, extra[i].name, extra[i].value);
+}
+
 /* ---- bodies ---- */
 
 struct payload {
@@ -98,6 +106,7 @@ void http_reply(struct http_exchange *x, struct http_reply r) {
     if (p.gzipped) add_header(c, m, STR("Content-Encoding"), STR("gzip"));
     if (choice) add_header(c, m, STR("Vary"), STR("Accept-Encoding"));
     for (size_t i = 0; i < r.header_n; i++) add_header(c, m, r.headers[i].name, r.headers[i].value);
+    add_extra_headers(c, m);
     if (r.status == 429 || r.status == 503) add_header(c, m, STR("Retry-After"), STR("1"));
     call_answer(c, r.status, m, reply_bytes);
 }
@@ -180,6 +189,7 @@ struct http_stream *http_stream_begin(struct http_exchange *x, int status, str c
     struct MHD_Response *m = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_CHUNK_BYTES, read_stream, s, NULL);
     add_header(c, m, STR("Content-Type"), content_type);
     add_header(c, m, STR("Cache-Control"), STR("no-store"));
+    add_extra_headers(c, m);
     call_answer(c, status, m, 0);
     return s;
 }

@@ -85,6 +85,7 @@ struct http_limits {             /* 0: the default in brackets */
     unsigned idle_timeout_s;     /* of a connection without traffic that waits for the client [120] */
     size_t in_flight_body_bytes; /* all requests together: 503 + Retry-After [512 MiB] */
 };
+enum { HTTP_EXTRA_HEADERS_MAX = 8 };
 struct http_server;
 struct http_server_config {
     const struct http_route *const *tables; /* several tables, in order */
@@ -93,6 +94,8 @@ struct http_server_config {
     struct http_limits limits;
     /* Called when a reply is finished: access metrics and binnacle's own spans. status 0: client gone. route may be NULL (404). */
     void (*observe)(void *app, const struct http_exchange *x, const struct http_route *route, int status, size_t reply_bytes, int64_t duration_ns);
+    /* Adds headers to any reply: writes at most HTTP_EXTRA_HEADERS_MAX to out and says how many. May be NULL. */
+    size_t (*headers)(void *app, const struct http_exchange *x, struct http_pair *out);
     /* Called for errors the server itself answers (404, 405, 413, 400): fill *r in the door's own error format; false = plain text. */
     bool (*error_body)(void *app, const struct http_exchange *x, int status, str reason, struct buf *out, str *content_type);
 };

@@ -38,10 +38,10 @@ def awkward_floats():
 
 def histograms():
     counters = [histogram(T0 + i * 15000, count=12.0 + i, pos=[1.0 + i, 2.0, 3.0]) for i in range(150)]
-    reset = [histogram(T0 + 3_000_000, count=5.0, pos=[0.0, 1.0, 0.0], neg=[0.5, 0.5])]
-    other_layout = [histogram(T0 + 3_015_000, schema=0, zero_threshold=0.001, pos_spans=[(0, 1)], pos=[9.0], neg_spans=[], neg=[])]
+    reset = [histogram(T0 + 3_000_000, count=4.0, pos=[0.0, 1.0, 0.0], neg=[0.5, 0.5])]
+    other_layout = [histogram(T0 + 3_015_000, count=11.0, schema=0, zero_threshold=0.001, pos_spans=[(0, 1)], pos=[9.0], neg_spans=[], neg=[])]
     stale = [histogram(T0 + 3_030_000, count=0.0, zero_count=0.0, sum=STALE, schema=0, zero_threshold=0.0, pos_spans=[], pos=[], neg_spans=[], neg=[])]
-    gauges = [histogram(T0 + 3_045_000 + i * 1000, hint=3, count=12.0 - i, pos=[4.0 - i, 2.0, 3.0]) for i in range(4)]
+    gauges = [histogram(T0 + 3_045_000 + i * 1000, hint=3, count=15.0 - i, pos=[4.0 - i, 2.0, 3.0]) for i in range(4)]
     return counters + reset + other_layout + stale + gauges + [custom(T0 + 4_000_000 + i, 1.0 + i) for i in range(3)]
 
 

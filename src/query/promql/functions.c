@@ -550,6 +550,11 @@ static const struct function functions[] = {
     {STR_INIT("year"), {V}, 1, V, FN_TIME_BOUND, .over_vector = vector_year},
 };
 
+const struct function *functions_all(size_t *n) {
+    *n = ARRAY_N(functions);
+    return functions;
+}
+
 const struct function *function_find(str name) {
     for (size_t i = 0; i < ARRAY_N(functions); i++)
         if (str_eq(functions[i].name, name)) return &functions[i];

@@ -36,6 +36,7 @@ struct function {
 
 /* NULL: unknown. */
 const struct function *function_find(str name);
+const struct function *functions_all(size_t *n); /* by name */
 /* Does anything below the node depend on the evaluation time although its selectors are pinned? */
 bool node_is_time_bound(const struct node *n);
 /* How many arguments it takes at least. */

@@ -65,6 +65,7 @@ void promql_quote(struct buf *b, str s) {
 void promql_position(struct buf *b, str query, uint32_t at) {
     unsigned line = 1;
     size_t line_at = 0;
+    if (!query.n) return buf_add(b, STR("unknown position")); /* Prometheus' words for an empty query */
     for (size_t i = 0; i < MIN(at, query.n); i++) {
         if (query.p[i] != '\n') continue;
         line++;

@@ -113,7 +113,7 @@ static void reads_numbers_as_go_does(void **state) {
 static void says_what_is_wrong_and_where(void **state) {
     (void)state;
     static const char *const pairs[][2] = {
-        {"", "1:1: parse error: no expression found in input"},
+        {"", "unknown position: parse error: no expression found in input"},
         {"1 +", "1:4: parse error: unexpected end of input"},
         {"sum(\nup", "2:3: parse error: unclosed left parenthesis"},
         {"foo{a=b}", "1:7: parse error: unexpected identifier \"b\" in label matching, expected string"},
