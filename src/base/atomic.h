@@ -21,6 +21,10 @@ struct flag {
 static inline void flag_set(struct flag *f) {
     atomic_store_explicit(&f->v, true, memory_order_release);
 }
+/* Sets it; true for the one caller who did so first. */
+static inline bool flag_take(struct flag *f) {
+    return !atomic_exchange_explicit(&f->v, true, memory_order_acq_rel);
+}
 static inline bool flag_get(const struct flag *f) {
     return atomic_load_explicit(&f->v, memory_order_acquire);
 }

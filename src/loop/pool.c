@@ -12,14 +12,23 @@ struct job_list {
     size_t n;
 };
 
+/* Work that a job shares with idle threads: on that job's stack until all of it is done. */
+struct share {
+    void (*work)(void *arg, size_t i);
+    void *arg;
+    size_t n, next, done;
+    struct share *other;
+};
+
 struct pool {
     struct loop *loop;
     unsigned threads;
     size_t queue_max;
     pthread_t *ids;
 
-    pthread_mutex_t lock; /* guards everything below */
-    pthread_cond_t work;
+    pthread_mutex_t lock;        /* guards everything below */
+    pthread_cond_t work, shared; /* shared: a share is done */
+    struct share *shares;        /* with items nobody has begun */
     struct job_list queued[2];
     struct job_list finished; /* waiting for `done` on the loop thread */
     unsigned running[2];
@@ -100,6 +109,36 @@ static void run_one(struct pool *p, enum lane lane) {
     loop_post(p->loop, on_finished, p);
 }
 
+/* Called and returns with the lock held: does one item. */
+static void help(struct pool *p, struct share *s) {
+    size_t i = s->next++;
+    if (s->next == s->n) {
+        struct share **at = &p->shares;
+        while (*at != s) at = &(*at)->other;
+        *at = s->other;
+    }
+    pthread_mutex_unlock(&p->lock);
+    s->work(s->arg, i);
+    pthread_mutex_lock(&p->lock);
+    if (++s->done == s->n) pthread_cond_broadcast(&p->shared);
+}
+
+void pool_share(struct pool *p, void (*work)(void *arg, size_t i), void *arg, size_t n) {
+    if (n == 0) return;
+    struct share s = {.work = work, .arg = arg, .n = n};
+    pthread_mutex_lock(&p->lock);
+    s.other = p->shares;
+    p->shares = &s;
+    for (size_t i = 1; i < n; i++) pthread_cond_signal(&p->work);
+    while (s.next < s.n) help(p, &s);
+    while (s.done < s.n) pthread_cond_wait(&p->shared, &p->lock);
+    pthread_mutex_unlock(&p->lock);
+}
+
+unsigned pool_threads(const struct pool *p) {
+    return p->threads;
+}
+
 static void *worker(void *arg) {
     struct pool *p = arg;
     pthread_mutex_lock(&p->lock);
@@ -107,6 +146,8 @@ static void *worker(void *arg) {
         enum lane lane;
         if (pick_lane(p, &lane))
             run_one(p, lane);
+        else if (p->shares)
+            help(p, p->shares);
         else if (p->stopping)
             break;
         else
@@ -125,6 +166,7 @@ struct pool *pool_new(struct loop *l, unsigned threads, size_t queue_max) {
     p->ids = mem_zalloc(threads * sizeof *p->ids);
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
+    pthread_cond_init(&p->shared, NULL);
     list_init(&p->queued[LANE_QUERY]);
     list_init(&p->queued[LANE_BACKGROUND]);
     list_init(&p->finished);
@@ -148,6 +190,7 @@ static void cancel_queued(struct job_list *q) {
 static void free_pool(void *arg) {
     struct pool *p = arg;
     pthread_cond_destroy(&p->work);
+    pthread_cond_destroy(&p->shared);
     pthread_mutex_destroy(&p->lock);
     free(p->ids);
     free(p);

@@ -25,6 +25,10 @@ struct job {
 MUST_USE bool pool_submit(struct pool *p, enum lane lane, struct job *j, struct err *e);
 /* ERR_CANCELED or ERR_TIMEOUT when the job should give up. Any thread; cheap enough for every 1,000th row. */
 MUST_USE bool job_check(const struct job *j, struct err *e);
+/* Within a job: calls work(arg, i) for each i in [0, n), in this thread and in those of the pool that are idle; returns when all have returned. Never
+ * waits for a thread that is busy with something else. */
+void pool_share(struct pool *p, void (*work)(void *arg, size_t i), void *arg, size_t n);
+unsigned pool_threads(const struct pool *p);
 struct pool_stats {
     uint64_t queued[2], running[2], done[2], refused[2];
 };

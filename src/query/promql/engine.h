@@ -32,11 +32,14 @@ struct run {
     uint64_t samples_used;     /* those in all windows of all steps: a sample counts once for each window it is in */
     uint64_t *step_used;       /* the same by step; NULL: not wanted */
     struct promql_cost *costs; /* by node id; NULL: not wanted */
-    size_t bytes_max;
+    size_t bytes_max;          /* 0: none; a worker's share */
+    size_t bytes_limit;        /* of the whole query: for the message */
     struct note_list warnings, infos;
     const void *last_note; /* repeats are dropped cheaply */
     str long_error;
     unsigned ticks;
+    size_t step_n;
+    struct workers *workers; /* leaf.c's; NULL: not needed yet */
 };
 
 /* n samples were looked at for a step of the query's grid. */
@@ -46,6 +49,11 @@ static inline void count_used(struct run *r, size_t step, size_t n) {
 }
 /* Now and then: deadline, cancel, bytes. Cheap. */
 MUST_USE bool run_check(struct run *r, struct err *e);
+/* Before allocating much: is there room for it? */
+MUST_USE bool run_room(struct run *r, size_t items, size_t item_bytes, struct err *e);
+/* May n more samples be held? */
+MUST_USE bool run_holds(struct run *r, size_t n, struct err *e);
+size_t run_bytes(const struct run *r); /* used so far */
 /* Fails with the whole text kept for promql_long_error. */
 bool run_fail(struct run *r, struct err *e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
@@ -69,6 +77,8 @@ void note_info(struct run *r, uint32_t at, const char *fmt, ...) PRINTF_LIKE(3, 
 /* After an addition or subtraction: op is "addition", "subtraction" or "aggregation". */
 void note_hist(struct run *r, uint32_t at, const struct hist_notes *n, const char *op);
 bool note_quantile(struct run *r, uint32_t at, double q); /* warns unless 0 <= q <= 1 */
+
+void notes_move(struct run *to, struct run *from);
 
 /* --- vectors over steps */
 
@@ -127,6 +137,8 @@ static inline bool has_value(const struct series *s, size_t i) {
 }
 double *column_new(struct run *r, size_t n); /* all absent */
 const struct hist **hist_column_new(struct run *r, size_t n);
+/* Contents undefined; NULL: no room, e. */
+double *column_room(struct run *r, size_t n, struct err *e);
 /* The column for histograms of a series, made when first needed. */
 const struct hist **hist_column(struct run *r, struct series *s, size_t n);
 bool series_is_empty(const struct series *s, size_t n);
@@ -142,6 +154,21 @@ MUST_USE bool matrix_merge(struct grid *g, struct matrix *m, struct err *e);
 void matrix_sort(struct matrix *m);
 /* Does the value stay the same at all evaluation times? */
 bool node_is_pinned(const struct node *n);
+
+/* --- series made one by one */
+
+struct leaf {
+    size_t n;                         /* series at most */
+    const struct tsdb_selection *sel; /* what they are read from; NULL: memory */
+    size_t state_bytes;
+    /* One state for each thread, zeroed; g is the thread's. */
+    void (*open)(const struct leaf *l, void *state, struct grid *g);
+    /* Makes series i in out->v, a column of anything, which it leaves there; *some: it has values. Uses g->r's memory only. */
+    bool (*make)(void *state, size_t i, struct series *out, bool *some, struct err *e);
+};
+MUST_USE bool eval_leaf(struct grid *g, const struct leaf *l, struct drain *out, struct err *e);
+void workers_done(struct workers *w);
+size_t workers_bytes(const struct workers *w);
 
 /* --- range vectors */
 
@@ -174,7 +201,10 @@ struct range_src {
     int64_t from_ms, to_ms; /* what has to be read */
 };
 MUST_USE bool range_open(struct grid *g, const struct node *n, struct range_src *out, struct err *e);
-/* false with *done: no more series; false without: e. */
+size_t range_n(const struct range_src *s); /* series at most */
+/* Series i, in r's scratch memory; out->n 0: it has no samples. */
+MUST_USE bool range_read(const struct range_src *s, struct run *r, size_t i, struct rseries *out, struct err *e);
+/* One after the other. false with *done: no more series; false without: e. */
 MUST_USE bool range_next(struct range_src *s, struct rseries *out, bool *done, struct err *e);
 static inline int64_t range_end(const struct range_src *s, size_t step) {
     return s->fixed ? s->fixed_ms : grid_time(s->g, step) - s->offset_ms;

@@ -6,10 +6,28 @@
 
 bool run_check(struct run *r, struct err *e) {
     if ((r->ticks++ & 15) == 0 && r->job && !job_check(r->job, e)) return false;
-    if (r->bytes_max && arena_used_bytes(r->a) > r->bytes_max)
-        return run_fail(r, e, "query needs more than %zu bytes of memory: narrow the selectors or the time range, or raise the limit", r->bytes_max),
-               e->code = ERR_LIMIT, false;
-    return true;
+    return run_room(r, 0, 0, e);
+}
+
+size_t run_bytes(const struct run *r) {
+    return arena_used_bytes(r->a) + workers_bytes(r->workers);
+}
+
+bool run_room(struct run *r, size_t items, size_t item_bytes, struct err *e) {
+    size_t bytes;
+    bool fits = !__builtin_mul_overflow(items, item_bytes, &bytes) && !__builtin_add_overflow(bytes, run_bytes(r), &bytes);
+    if (fits && (!r->bytes_max || bytes <= r->bytes_max)) return true;
+    run_fail(r, e, "query needs more than %zu bytes of memory: narrow the selectors or the time range, or raise the limit", r->bytes_limit);
+    e->code = ERR_LIMIT;
+    return false;
+}
+
+bool run_holds(struct run *r, size_t n, struct err *e) {
+    if (r->samples_held + n > r->samples_peak) r->samples_peak = r->samples_held + n;
+    if (!r->samples_max || r->samples_held + n <= r->samples_max) return true;
+    run_fail(r, e, "query processing would load too many samples into memory in query execution");
+    e->code = ERR_LIMIT;
+    return false;
 }
 
 bool run_fail(struct run *r, struct err *e, const char *fmt, ...) {
@@ -27,6 +45,10 @@ double *column_new(struct run *r, size_t n) {
     double nothing = absent();
     for (size_t i = 0; i < n; i++) v[i] = nothing;
     return v;
+}
+
+double *column_room(struct run *r, size_t n, struct err *e) {
+    return run_room(r, n, sizeof(double), e) ? arena_new_n(r->a, double, n) : NULL;
 }
 
 const struct hist **hist_column_new(struct run *r, size_t n) {
@@ -85,19 +107,25 @@ static bool join(struct grid *g, struct series *into, const struct series *from,
     return true;
 }
 
+/* A series that will lose its name is not the one that keeps it. */
 bool matrix_merge(struct grid *g, struct matrix *m, struct err *e) {
-    struct label_index seen = {0};
+    struct label_index seen[2] = {0};
+    size_t *place[2] = {arena_new_n(g->r->a, size_t, m->n), arena_new_n(g->r->a, size_t, m->n)};
     size_t n = 0;
     bool ok = true;
     for (size_t i = 0; i < m->n && ok; i++) {
         bool added;
-        size_t at = label_index_put(g->r, &seen, m->p[i].labels, &added);
-        if (added)
-            m->p[n++] = m->p[i];
-        else
-            ok = join(g, &m->p[at], &m->p[i], e);
+        bool drops = m->p[i].drop_name;
+        size_t at = label_index_put(g->r, &seen[drops], m->p[i].labels, &added);
+        if (!added) {
+            ok = join(g, &m->p[place[drops][at]], &m->p[i], e);
+            continue;
+        }
+        place[drops][at] = n;
+        m->p[n++] = m->p[i];
     }
-    label_index_done(&seen);
+    label_index_done(&seen[0]);
+    label_index_done(&seen[1]);
     if (ok) m->n = n;
     return ok;
 }

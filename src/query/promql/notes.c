@@ -37,6 +37,20 @@ static void add(struct run *r, bool warning, uint32_t at, str text) {
     buf_done(&b);
 }
 
+static void move_list(struct run *to, struct note_list *list, struct note_list *from) {
+    for (size_t i = 0; i < from->n; i++) {
+        bool known = false;
+        for (size_t k = 0; k < list->n && !known; k++) known = str_eq(list->p[k], from->p[i]);
+        if (!known) avec_push(to->a, list, from->p[i]);
+    }
+    from->n = 0;
+}
+void notes_move(struct run *to, struct run *from) {
+    move_list(to, &to->warnings, &from->warnings);
+    move_list(to, &to->infos, &from->infos);
+    from->last_note = NULL;
+}
+
 PRINTF_LIKE(4, 0) static void add_v(struct run *r, bool warning, uint32_t at, const char *fmt, va_list ap) {
     char text[400];
     vsnprintf(text, sizeof text, fmt, ap);

@@ -169,7 +169,7 @@ static bool plan(struct tsdb *db, const struct promql_params *params, struct pro
     r->step_ms = params->step_ms;
     r->lookback_ms = params->lookback_ms ? params->lookback_ms : LOOKBACK_MS;
     r->samples_max = params->samples_max;
-    r->bytes_max = params->bytes_max;
+    r->bytes_max = r->bytes_limit = params->bytes_max;
     if (!promql_parse(r->query, r->a, &q->regexes, &r->ast, e)) return false;
     const struct node *root = r->ast.root;
     if (r->step_ms && root->type != PT_VECTOR && root->type != PT_SCALAR)
@@ -204,8 +204,10 @@ bool promql_plan(struct tsdb *db, const struct promql_params *params, struct pro
 
 static bool finish_vector(struct grid *g, struct matrix *m, struct promql_result *out, struct err *e) {
     struct run *r = g->r;
-    for (size_t i = 0; i < m->n; i++)
+    for (size_t i = 0; i < m->n; i++) {
         if (m->p[i].drop_name) m->p[i].labels = labels_without_name(r, m->p[i].labels);
+        m->p[i].drop_name = false;
+    }
     size_t n = 0;
     for (size_t i = 0; i < m->n; i++)
         if (!series_is_empty(&m->p[i], g->n)) m->p[n++] = m->p[i];
@@ -292,6 +294,7 @@ bool promql_run(struct promql_query *q, const struct job *job, struct err *e) {
     struct grid g = {r, r->start_ms, r->step_ms, r->step_ms ? (size_t)((r->end_ms - r->start_ms) / r->step_ms) + 1 : 1};
     struct promql_result out = {.type = root->type, .start_ms = g.start_ms, .step_ms = g.step_ms, .step_n = g.n, .plan_ns = q->result.plan_ns};
     if (q->step_stats) r->step_used = arena_zalloc(r->a, g.n * sizeof *r->step_used);
+    r->step_n = g.n;
     int64_t from_ns = clock_mono_ns();
     if (!run_root(&g, root, &out, e)) return false;
     warn_of_damage(r);
@@ -322,6 +325,7 @@ void promql_free(struct promql_query *q) {
     if (!q) return;
     for (unsigned i = 0; i < q->run.ast.selector_n && q->run.selected; i++) tsdb_selection_free(q->run.selected[i]);
     promql_regexes_done(&q->regexes);
+    workers_done(q->run.workers);
     arena_free(q->run.scratch);
     arena_free(q->run.window);
     arena_free(q->run.a);

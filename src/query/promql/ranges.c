@@ -31,8 +31,8 @@ static bool is_rising(const struct rseries *s) {
 static bool scalar_args(struct grid *g, const struct node *call, size_t range_at, struct range_call *c, struct err *e) {
     for (size_t i = 0; i < call->call.arg_n; i++) {
         if (i == range_at) continue;
-        double *arg = arena_new_n(g->r->a, double, g->n);
-        if (!eval_scalar(g, call->call.args[i], arg, e)) return false;
+        double *arg = column_room(g->r, g->n, e);
+        if (!arg || !eval_scalar(g, call->call.args[i], arg, e)) return false;
         c->args[i] = arg;
     }
     return true;
@@ -129,8 +129,39 @@ static void check_counter_name(struct range_call *c, const struct series *out) {
     }
 }
 
+/* Functions over ranges are leaves: a call for each thread. */
+struct call_leaf {
+    struct leaf leaf;
+    struct range_call call;
+};
+
+static void open_call(const struct leaf *l, void *state, struct grid *g) {
+    struct range_call *c = state;
+    *c = CONTAINER_OF(l, struct call_leaf, leaf)->call;
+    c->g = g;
+    c->r = g->r;
+}
+
+static bool make_range(void *state, size_t i, struct series *out, bool *some, struct err *e) {
+    struct range_call *c = state;
+    struct rseries s;
+    if (!range_read(c->src, c->r, i, &s, e)) return false;
+    if (s.n == 0) return true;
+    arena_reset(c->r->window);
+    c->e = e;
+    c->s = &s;
+    c->plain = !s.h && !s.st;
+    c->rising = c->plain && is_rising(&s);
+    for (size_t k = 0; k < c->g->n; k++) out->v[k] = absent();
+    out->labels = s.labels;
+    out->drop_name = s.drop_name || !(c->call->call.fn->flags & FN_KEEPS_NAME);
+    if (!slide(c, out, e)) return false;
+    *some = !series_is_empty(out, c->g->n);
+    if (*some && c->call->call.fn->flags & FN_COUNTS) check_counter_name(c, out);
+    return true;
+}
+
 bool eval_range_function(struct grid *g, const struct node *call, struct drain *out, struct err *e) {
-    struct run *r = g->r;
     size_t range_at = 0;
     while (call->call.args[range_at]->type != PT_MATRIX) range_at++;
     struct node *arg = node_unwrap(call->call.args[range_at]);
@@ -139,30 +170,13 @@ bool eval_range_function(struct grid *g, const struct node *call, struct drain *
     if (!range_open(g, arg, &src, e)) return false;
     src.field = call->call.fn->field;
     src.weighted = call->call.fn->flags & FN_WEIGHTED;
-    struct range_call c = {
-        .g = g, .r = r, .call = call, .arg = arg, .e = e, .src = &src, .range_ms = src.range_ms, .range_s = (double)src.range_ms / 1000};
-    c.anchored = arg->kind == NODE_MATRIX && arg->select.sel.anchored;
-    c.smoothed = arg->kind == NODE_MATRIX && arg->select.sel.smoothed;
-    if (!scalar_args(g, call, range_at, &c, e)) return false;
-    bool drops_name = !(call->call.fn->flags & FN_KEEPS_NAME);
-    struct rseries s;
-    bool done = false;
-    double *v = NULL;
-    while (range_next(&src, &s, &done, e)) {
-        arena_reset(r->window);
-        c.s = &s;
-        c.plain = !s.h && !s.st;
-        c.rising = c.plain && is_rising(&s);
-        if (!v) v = arena_new_n(r->a, double, g->n);
-        for (size_t i = 0; i < g->n; i++) v[i] = absent();
-        struct series one = {.labels = s.labels, .drop_name = drops_name || s.drop_name, .v = v};
-        if (!slide(&c, &one, e)) return false;
-        if (series_is_empty(&one, g->n)) continue;
-        if (call->call.fn->flags & FN_COUNTS) check_counter_name(&c, &one);
-        if (!out->take(out, &one, e)) return false;
-        v = one.v;
-    }
-    return done;
+    struct call_leaf l = {
+        .leaf = {.n = range_n(&src), .sel = src.sel, .state_bytes = sizeof l.call, .open = open_call, .make = make_range},
+        .call = {.call = call, .arg = arg, .src = &src, .range_ms = src.range_ms, .range_s = (double)src.range_ms / 1000},
+    };
+    l.call.anchored = arg->kind == NODE_MATRIX && arg->select.sel.anchored;
+    l.call.smoothed = arg->kind == NODE_MATRIX && arg->select.sel.smoothed;
+    return scalar_args(g, call, range_at, &l.call, e) && eval_leaf(g, &l.leaf, out, e);
 }
 
 /* absent_over_time: 1 at each step where no series has a sample. */

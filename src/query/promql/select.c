@@ -2,15 +2,6 @@
 
 /* Selectors: from the store's series to columns and ranges. */
 
-static bool charge(struct run *r, size_t n, struct err *e) {
-    r->samples_held += n;
-    if (r->samples_held > r->samples_peak) r->samples_peak = r->samples_held;
-    if (!r->samples_max || r->samples_held <= r->samples_max) return true;
-    run_fail(r, e, "query processing would load too many samples into memory in query execution");
-    e->code = ERR_LIMIT;
-    return false;
-}
-
 /* Reference time of a step: offset_ms behind it, or fixed. */
 struct reference {
     bool fixed;
@@ -40,8 +31,10 @@ struct picker {
     const struct node *n;
     struct reference ref;
     int64_t lookback_ms;
-    const struct tsdb_selection *coarse; /* the selection, if some of it is down-sampled */
-    enum pick what;                      /* sample values, or their times in seconds */
+    const struct tsdb_selection *sel;
+    int64_t from_ms, to_ms; /* what has to be read */
+    bool coarse;            /* some of it is down-sampled */
+    enum pick what;         /* sample values, or their times in seconds */
     struct samples s;
     const struct hist *last_hist; /* of sample last_at */
     size_t last_at;
@@ -101,7 +94,7 @@ static void pick(struct picker *p, struct series *out) {
     size_t next = 0; /* the first sample after the reference time */
     for (size_t step = 0; step < p->g->n; step++) {
         int64_t t = reference_time(p->g, &p->ref, step);
-        int64_t back = p->coarse ? MAX(p->lookback_ms, coarse_reach(p->coarse, t)) : p->lookback_ms;
+        int64_t back = p->coarse ? MAX(p->lookback_ms, coarse_reach(p->sel, t)) : p->lookback_ms;
         while (next < s->n && s->t_ms[next] <= t) next++;
         if (next == 0 || s->t_ms[next - 1] <= t - back || is_stale(s, next - 1)) continue;
         if (p->n->select.sel.smoothed)
@@ -112,35 +105,47 @@ static void pick(struct picker *p, struct series *out) {
     }
 }
 
-static bool select_instants(struct grid *g, const struct node *n, struct drain *out, enum pick what, struct err *e) {
-    struct run *r = g->r;
-    const struct tsdb_selection *sel = r->selected[n->select.sel.slot];
-    struct picker p = {.g = g, .n = n, .lookback_ms = r->lookback_ms, .what = what};
-    if (g->n == 0) return true;
-    if (!reference_of(g, &n->select.shift, &p.ref, e)) return false;
-    int64_t reach = coarse_reach_max(sel);
-    p.coarse = reach ? sel : NULL;
-    int64_t from = reference_time(g, &p.ref, 0) - MAX(r->lookback_ms, reach) + 1;
-    int64_t to = reference_time(g, &p.ref, g->n - 1) + (n->select.sel.smoothed ? r->lookback_ms : 0);
-    double *v = NULL;
-    for (size_t i = 0; i < tsdb_selection_n(sel); i++) {
-        if (!run_check(r, e)) return false;
-        arena_reset(r->scratch);
-        if (!tsdb_read(sel, i, from, to, r->scratch, &p.s, e)) return false;
-        if (p.s.n == 0) continue;
-        r->samples_read += p.s.n;
-        p.last_hist = NULL;
-        if (!v) v = arena_new_n(r->a, double, g->n);
-        for (size_t k = 0; k < g->n; k++) v[k] = absent();
-        struct series one = {.labels = tsdb_selection_labels(sel, i), .v = v};
-        pick(&p, &one);
-        if (series_is_empty(&one, g->n)) continue;
-        if (!charge(r, g->n, e)) return false;
-        if (!out->take(out, &one, e)) return false;
-        v = one.v;
-        if (v) r->samples_held -= g->n;
-    }
+/* Selectors are leaves: a picker for each thread. */
+struct selector_leaf {
+    struct leaf leaf;
+    struct picker picker;
+};
+
+static void open_picker(const struct leaf *l, void *state, struct grid *g) {
+    struct picker *p = state;
+    *p = CONTAINER_OF(l, struct selector_leaf, leaf)->picker;
+    p->g = g;
+}
+
+static bool make_instants(void *state, size_t i, struct series *out, bool *some, struct err *e) {
+    struct picker *p = state;
+    struct run *r = p->g->r;
+    arena_reset(r->scratch);
+    if (!tsdb_read(p->sel, i, p->from_ms, p->to_ms, r->scratch, &p->s, e)) return false;
+    if (p->s.n == 0) return true;
+    r->samples_read += p->s.n;
+    p->last_hist = NULL;
+    for (size_t k = 0; k < p->g->n; k++) out->v[k] = absent();
+    out->labels = tsdb_selection_labels(p->sel, i);
+    pick(p, out);
+    *some = !series_is_empty(out, p->g->n);
     return true;
+}
+
+static bool select_instants(struct grid *g, const struct node *n, struct drain *out, enum pick what, struct err *e) {
+    const struct tsdb_selection *sel = g->r->selected[n->select.sel.slot];
+    if (g->n == 0) return true;
+    struct selector_leaf l = {
+        .leaf = {.n = tsdb_selection_n(sel), .sel = sel, .state_bytes = sizeof l.picker, .open = open_picker, .make = make_instants},
+        .picker = {.n = n, .sel = sel, .lookback_ms = g->r->lookback_ms, .what = what},
+    };
+    struct picker *p = &l.picker;
+    if (!reference_of(g, &n->select.shift, &p->ref, e)) return false;
+    int64_t reach = coarse_reach_max(sel);
+    p->coarse = reach > 0;
+    p->from_ms = reference_time(g, &p->ref, 0) - MAX(p->lookback_ms, reach) + 1;
+    p->to_ms = reference_time(g, &p->ref, g->n - 1) + (n->select.sel.smoothed ? p->lookback_ms : 0);
+    return eval_leaf(g, &l.leaf, out, e);
 }
 
 bool eval_selector(struct grid *g, const struct node *n, struct drain *out, enum pick what, struct err *e) {
@@ -265,46 +270,44 @@ static void column_to_rseries(struct run *r, const struct grid *g, const struct 
 }
 
 /* Raw samples read as themselves: only where there are others is it asked which of their values is wanted. */
-static bool read_series(struct range_src *s, struct rseries *out, struct err *e) {
-    struct run *r = s->g->r;
+static bool read_series(const struct range_src *s, struct run *r, size_t i, struct rseries *out, struct err *e) {
     struct samples samples;
     struct samples counts = {0};
-    if (s->coarse && s->weighted && !tsdb_read_field(s->sel, s->next, TSDB_COUNT, s->from_ms, s->to_ms, r->scratch, &counts, e)) return false;
-    if (!tsdb_read_field(s->sel, s->next, s->coarse ? s->field : TSDB_LAST, s->from_ms, s->to_ms, r->scratch, &samples, e)) return false;
-    *out = (struct rseries){.labels = tsdb_selection_labels(s->sel, s->next)};
+    if (s->coarse && s->weighted && !tsdb_read_field(s->sel, i, TSDB_COUNT, s->from_ms, s->to_ms, r->scratch, &counts, e)) return false;
+    if (!tsdb_read_field(s->sel, i, s->coarse ? s->field : TSDB_LAST, s->from_ms, s->to_ms, r->scratch, &samples, e)) return false;
+    *out = (struct rseries){.labels = tsdb_selection_labels(s->sel, i)};
     to_rseries(r, &samples, counts.n == samples.n ? counts.v : NULL, out);
     r->samples_read += samples.n;
-    if (!charge(r, out->n, e)) return false;
-    r->samples_held -= out->n;
+    return run_holds(r, out->n, e);
+}
+
+size_t range_n(const struct range_src *s) {
+    return s->node->kind == NODE_SUBQUERY ? s->inner.n : tsdb_selection_n(s->sel);
+}
+
+static bool read_any(const struct range_src *s, struct run *r, size_t i, struct rseries *out, struct err *e) {
+    arena_reset(r->scratch);
+    if (s->node->kind != NODE_SUBQUERY) return read_series(s, r, i, out, e);
+    column_to_rseries(r, &s->inner_grid, &s->inner.p[i], out);
     return true;
 }
 
-static bool next_series(struct range_src *s, struct rseries *out, bool *done, struct err *e) {
-    struct run *r = s->g->r;
-    bool subquery = s->node->kind == NODE_SUBQUERY;
-    size_t n = subquery ? s->inner.n : tsdb_selection_n(s->sel);
-    for (; s->next < n; s->next++) {
-        if (!run_check(r, e)) return false;
-        arena_reset(r->scratch);
-        if (subquery)
-            column_to_rseries(r, &s->inner_grid, &s->inner.p[s->next], out);
-        else if (!read_series(s, out, e))
-            return false;
-        if (out->n == 0) continue;
-        s->next++;
-        return true;
-    }
-    *done = true;
-    return false;
+bool range_read(const struct range_src *s, struct run *r, size_t i, struct rseries *out, struct err *e) {
+    if (!r->costs) return read_any(s, r, i, out, e);
+    struct probe p;
+    probe_begin(&p, r, s->node, NULL);
+    bool ok = read_any(s, r, i, out, e);
+    probe_end(&p);
+    p.cost->series += ok && out->n;
+    return ok;
 }
 
 bool range_next(struct range_src *s, struct rseries *out, bool *done, struct err *e) {
     struct run *r = s->g->r;
-    if (!r->costs) return next_series(s, out, done, e);
-    struct probe p;
-    probe_begin(&p, r, s->node, NULL);
-    bool ok = next_series(s, out, done, e);
-    probe_end(&p);
-    p.cost->series += ok;
-    return ok;
+    while (s->next < range_n(s)) {
+        if (!run_check(r, e) || !range_read(s, r, s->next++, out, e)) return false;
+        if (out->n) return true;
+    }
+    *done = true;
+    return false;
 }

@@ -29,13 +29,14 @@ struct part_use {
     struct part_rows_ref *p;
     size_t n, cap;
 };
-/* What reading adds. One thread at a time. */
+/* What reading adds. One thread at a time, but for damage: several may decode. */
 struct read_cache {
     struct arena *arena;
     struct buf raw;
     struct map clocks; /* part and clock number -> struct read_clock */
     struct err damage;
-    uint64_t damaged;
+    struct flag told; /* damage is that of a read */
+    struct counter damaged;
 };
 struct read_clock {
     const int64_t *t_ms;
@@ -307,7 +308,7 @@ void tsdb_selection_free(struct tsdb_selection *s) {
         s->parts.p[i].part->pins--;
         tsdb_part_unref(s->parts.p[i].part);
     }
-    for (uint64_t i = 0; i < s->cache->damaged; i++) db_damage(s->db, &s->cache->damage);
+    for (uint64_t i = 0; i < counter_get(&s->cache->damaged); i++) db_damage(s->db, &s->cache->damage);
     string_bytes_unref(s->strings);
     map_done(&s->cache->clocks);
     buf_done(&s->cache->raw);
@@ -331,8 +332,8 @@ struct labels tsdb_selection_labels(const struct tsdb_selection *s, size_t i) {
 /* --- reading */
 
 static void lost(struct read_cache *c, const struct err *e) {
-    c->damaged++;
-    if (c->damage.code == ERR_NONE) c->damage = *e;
+    counter_add(&c->damaged, 1);
+    if (flag_take(&c->told) && c->damage.code == ERR_NONE) c->damage = *e;
 }
 
 static const struct read_clock *read_clock(struct read_cache *c, const struct part_use *use, uint32_t part, uint32_t clock, struct err *e) {
@@ -446,6 +447,12 @@ static bool read_piece(const struct tsdb_selection *s, const struct piece *p, en
     }
     if (e) *e = why;
     return false;
+}
+
+void tsdb_load(const struct tsdb_selection *s, size_t i) {
+    assert(i < s->n);
+    for (uint32_t id = s->series[i].first; id != ID_NONE; id = s->pieces.p[id].next)
+        if (s->pieces.p[id].state == PIECE_ON_DISK) load_piece(s, &s->pieces.p[id]);
 }
 
 bool tsdb_read_field(const struct tsdb_selection *s, size_t i, enum tsdb_field f, int64_t from_ms, int64_t to_ms, struct arena *a,

@@ -70,6 +70,8 @@ const struct tsdb_coarse *tsdb_selection_coarse(const struct tsdb_selection *s, 
 /* After reading: the first damage that made samples unreadable, or NULL. The reads succeed with what is whole; show this as a warning. */
 const struct err *tsdb_selection_damage(const struct tsdb_selection *s);
 struct labels tsdb_selection_labels(const struct tsdb_selection *s, size_t i); /* borrowed from s; series are in labels_cmp order */
+/* Reads from disk what tsdb_read of series i needs (it does so itself, too). One thread at a time; then several threads may read different series. */
+void tsdb_load(const struct tsdb_selection *s, size_t i);
 /* Any one thread: samples of series i in [from_ms, to_ms], stale markers included. Memory from a; ERR_LIMIT beyond the selection's max_bytes. */
 MUST_USE bool tsdb_read(const struct tsdb_selection *s, size_t i, int64_t from_ms, int64_t to_ms, struct arena *a, struct samples *out,
                         struct err *e);

@@ -200,6 +200,48 @@ static void job_check_tells_timeout_from_cancel(void **state) {
     assert_int_equal(e.code, ERR_CANCELED);
 }
 
+/* --- work a job shares */
+
+struct sharer {
+    struct job job;
+    struct loop *loop;
+    struct counter made[100];
+    size_t n;
+    bool all_once;
+};
+static void make_one(void *arg, size_t i) {
+    struct sharer *s = arg;
+    sched_yield();
+    counter_add(&s->made[i], 1);
+}
+static void run_sharer(struct job *j) {
+    struct sharer *s = (struct sharer *)j;
+    pool_share(j->pool, make_one, s, s->n);
+    s->all_once = true; /* all are done when it returns */
+    for (size_t i = 0; i < ARRAY_N(s->made); i++) s->all_once &= counter_get(&s->made[i]) == (i < s->n);
+}
+static void sharer_done(struct job *j) {
+    struct sharer *s = (struct sharer *)j;
+    loop_stop(s->loop);
+}
+
+static void does_each_piece_of_shared_work_once_however_many_threads_there_are(void **state) {
+    (void)state;
+    static const size_t sizes[] = {0, 1, 2, 7, 100};
+    for (unsigned threads = 1; threads <= 4; threads++) {
+        for (size_t k = 0; k < ARRAY_N(sizes); k++) {
+            struct bench *b = bench_new(threads, 10);
+            struct sharer s = {.job = {.run = run_sharer, .done = sharer_done}, .loop = b->loop, .n = sizes[k]};
+            struct err e;
+            assert_int_equal(pool_threads(b->pool), threads);
+            assert_true(pool_submit(b->pool, LANE_QUERY, &s.job, &e));
+            loop_run(b->loop);
+            assert_true(s.all_once);
+            bench_free(b);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_every_job_and_its_done_on_the_loop_thread),
@@ -209,6 +251,7 @@ int main(void) {
         cmocka_unit_test(a_single_thread_takes_turns_between_lanes),
         cmocka_unit_test(pool_free_runs_queued_jobs_canceled_and_every_done),
         cmocka_unit_test(job_check_tells_timeout_from_cancel),
+        cmocka_unit_test(does_each_piece_of_shared_work_once_however_many_threads_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "loop/loop.h"
 #include "query/promql/promql.h"
 
 enum { SERIES = 50, SAMPLES = 100 };
@@ -232,6 +233,89 @@ static void counts_values_over_a_range_with_times_of_their_own(void **state) {
     promql_free(q);
 }
 
+/* --- in a pool, by several threads */
+
+struct pooled {
+    struct job job;
+    struct loop *loop;
+    struct promql_query *q;
+    bool ok;
+    struct err e;
+};
+static void run_pooled(struct job *j) {
+    struct pooled *p = (struct pooled *)j;
+    p->ok = promql_run(p->q, j, &p->e);
+}
+static void pooled_done(struct job *j) {
+    loop_stop(((struct pooled *)j)->loop);
+}
+static void run_in_pool(struct pooled *p, struct promql_params params) {
+    struct err e;
+    struct loop *loop = loop_new();
+    struct pool *pool = pool_new(loop, 3, 10);
+    *p = (struct pooled){.job = {.run = run_pooled, .done = pooled_done}, .loop = loop};
+    assert_true(promql_plan(db, &params, &p->q, &e));
+    assert_true(pool_submit(pool, LANE_QUERY, &p->job, &e));
+    loop_run(loop);
+    pool_free(pool);
+    loop_free(loop);
+}
+
+static void gives_the_same_whoever_makes_the_series(void **state) {
+    (void)state;
+    static const char *const queries[] = {
+        "m", "rate(m[10s])", "sum by (i) (m) + on(i) group_left() max_over_time(m[5s])", "topk(3, m)", "avg(stddev_over_time(m[20s:3s]))", "m @ 50",
+    };
+    for (size_t k = 0; k < ARRAY_N(queries); k++) {
+        struct promql_params params = range;
+        struct pooled p;
+        struct promql_query *alone;
+        struct err e;
+        params.query = str_c(queries[k]);
+        params.step_stats = true;
+        assert_true(promql_plan(db, &params, &alone, &e) && promql_run(alone, NULL, &e));
+        run_in_pool(&p, params);
+        assert_true(p.ok);
+        const struct promql_result *x = promql_result(alone);
+        const struct promql_result *y = promql_result(p.q);
+        assert_int_equal(x->series_n, y->series_n);
+        assert_int_equal(x->samples, y->samples);
+        assert_memory_equal(x->step_samples, y->step_samples, x->step_n * sizeof *x->step_samples);
+        assert_int_equal(x->info_n, y->info_n);
+        for (size_t i = 0; i < x->info_n; i++) assert_true(str_eq(x->infos[i], y->infos[i]));
+        for (size_t i = 0; i < x->series_n; i++) {
+            assert_int_equal(labels_cmp(x->series[i].labels, y->series[i].labels), 0);
+            assert_memory_equal(x->series[i].v, y->series[i].v, x->step_n * sizeof(double));
+        }
+        promql_free(alone);
+        promql_free(p.q);
+    }
+}
+
+static void limits_what_several_threads_hold(void **state) {
+    (void)state;
+    struct promql_params params = range;
+    struct pooled p;
+    params.samples_max = SERIES * 100 - 1;
+    run_in_pool(&p, params);
+    assert_false(p.ok);
+    assert_int_equal(p.e.code, ERR_LIMIT);
+    assert_non_null(strstr(p.e.msg, "too many samples"));
+    promql_free(p.q);
+    params = range;
+    params.bytes_max = 30000;
+    run_in_pool(&p, params);
+    assert_false(p.ok);
+    assert_non_null(strstr(p.e.msg, "query needs more than 30000 bytes"));
+    promql_free(p.q);
+    params.query = STR("double_exponential_smoothing(m[10s], 2, 0.5)");
+    params.bytes_max = 0;
+    run_in_pool(&p, params);
+    assert_false(p.ok);
+    assert_true(str_starts(promql_long_error(p.q), STR("invalid smoothing factor")));
+    promql_free(p.q);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_samples),
@@ -244,6 +328,8 @@ int main(void) {
         cmocka_unit_test(explains_what_each_node_yielded_and_read),
         cmocka_unit_test(counts_a_subquery_by_its_windows),
         cmocka_unit_test(counts_values_over_a_range_with_times_of_their_own),
+        cmocka_unit_test(gives_the_same_whoever_makes_the_series),
+        cmocka_unit_test(limits_what_several_threads_hold),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

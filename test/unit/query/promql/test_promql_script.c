@@ -300,7 +300,7 @@ static void gives_times_no_calendar_has_the_date_prometheus_gives(void **state) 
 
 static void a_series_that_loses_its_name_is_another_than_the_one_that_keeps_it(void **state) {
     (void)state;
-    passes(
+    assert_passes(
         "load 1m\n  up{i=\"1\"} 0 1 0\n"
         "\neval range from 0 to 2m step 1m (up == 0) or (up * 2)\n  up{i=\"1\"} 0 _ 0\n  {i=\"1\"} _ 2 _\n"
         "\neval range from 0 to 2m step 1m (up * 2) or (up + 5)\n  {i=\"1\"} 0 2 0\n",
