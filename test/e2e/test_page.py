@@ -356,6 +356,7 @@ def test_metrics_are_explored_by_help_labels_and_values():
 def test_a_window_shows_what_else_moved_in_it():
     now = int(time.time()) * 1000
     p = visit(metrics_url(q='node_load1').replace('from=-15m', 'from=%d&to=%d' % (now - 120000, now)), text('Kolmogorov', '.moved'), number('.moved .card') + ' >= 1')
+    p.wait(text('vs before', '.lg'))
     p.wait(text('queue_depth', '.moved') + ' && ' + text('and 2 more', '.moved'))
     p.eval('[...document.querySelectorAll(".moved .card")].find((b) => b.innerText.includes("queue_depth")).click()')
     p.wait('new URLSearchParams(location.search).get("p2.q") == "queue_depth"')

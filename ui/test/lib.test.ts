@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chooseColor } from '../src/lib/color';
-import { bytes, count, dur, num, pct } from '../src/lib/fmt';
+import { bytes, count, dur, factor, num, pct } from '../src/lib/fmt';
 import { destination } from '../src/lib/jump';
 import { pageKeys, press, type ShellKeys } from '../src/lib/keys';
 import { ratesBetween } from '../src/lib/self';
@@ -78,6 +78,7 @@ test('numbers keep three digits and a unit', () => {
   assert.equal(pct(0.0001), '<0.1');
   assert.equal(pct(0.079), '7.9');
   assert.equal(pct(1), '100');
+  assert.deepEqual([factor(2, 4), factor(4, 1), factor(1, 1.01), factor(1, 37), factor(0, 1), factor(0, 0), factor(-1, 1)], ['×2.0', '÷4.0', '±0', '×37', '', '±0', '']);
 });
 
 test('the unit of a chart follows the metric name', () => {

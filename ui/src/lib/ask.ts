@@ -1,11 +1,35 @@
 // The queries of a panel, answered: all at once, over one grid of times.
 import { useMemo } from 'preact/hooks';
-import { queryExemplars, queryGrid, scatter, type RangeResult } from './api';
+import { queryExemplars, queryGrid, scatter, type Labels, type RangeResult } from './api';
 import { useData } from './live';
-import { toGrid, type Exemplar, type Line } from './series';
+import { summary, toGrid, type Exemplar, type Line } from './series';
 import type { Window } from './time';
 
 export const LINES_MAX = 200;
+/** A chosen window is compared with this many of its lengths before it. */
+const WINDOWS_BEFORE = 4;
+const POINTS_BEFORE = 240;
+
+/** The means of the lines before a chosen window, by seriesKey(); null while the window is a relative one. */
+export function useBefore(queries: string[], w: Window): Map<string, number> | null {
+  const key = w.relative || !queries.length ? null : JSON.stringify([queries, w.a, w.z]);
+  return useData(key, async (s) => {
+    const step = Math.max(1, Math.ceil(((w.z - w.a) * WINDOWS_BEFORE) / 1e3 / POINTS_BEFORE));
+    const end = Math.floor(w.a / 1e3) - 1;
+    const start = Math.floor(w.a / 1e3 - ((w.z - w.a) * WINDOWS_BEFORE) / 1e3);
+    const all = await Promise.all(queries.map((q) => queryGrid(q, start, end, step, s)));
+    const means = new Map<string, number>();
+    all.forEach((r, i) => {
+      for (const { metric, values } of r.series) {
+        const mean = summary((values ?? []).map(([, v]) => Number(v)).filter(Number.isFinite)).mean;
+        if (mean !== null) means.set(seriesKey(queries[i], metric), mean);
+      }
+    });
+    return means;
+  }).value;
+}
+export const seriesKey = (query: string, labels: Labels): string => JSON.stringify([query, Object.entries(labels).sort()]);
+
 const EXEMPLARS_MAX = 500;
 
 export interface Grid {

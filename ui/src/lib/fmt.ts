@@ -44,3 +44,11 @@ export function pct(share: number): string {
   return p >= 99.95 || p === 0 ? p.toFixed(0) : p.toFixed(1);
 }
 
+/** How many times as much there is now, "×2.4", or how much less, "÷3.0"; "±0" within a twentieth, empty if that cannot be said. */
+export function factor(before: number, now: number): string {
+  const ratio = before === now ? 1 : now / before;
+  if (!Number.isFinite(ratio) || ratio <= 0) return '';
+  if (Math.abs(ratio - 1) < 0.05) return '±0';
+  const times = ratio > 1 ? ratio : 1 / ratio;
+  return (ratio > 1 ? '×' : '÷') + (times >= 9.95 ? times.toFixed(0) : times.toFixed(1));
+}

@@ -370,6 +370,7 @@ export const zh: Record<string, string> = {
   'Drag over a chart to choose a window: what else moved in it is listed here.': '在图表上拖动以选择时间窗口：此处会列出其中一同变化的指标。',
   'Moved together in this window': '此窗口内一同变化',
   'Kolmogorov–Smirnov against the {0} before, over {1} series, {2}': '与之前 {0} 比较（Kolmogorov–Smirnov），{1} 条序列，{2}',
+  'vs before': '与之前相比',
   'Nothing moved beyond chance.': '没有超出偶然范围的变化。',
   // cardinality
   Cardinality: '基数',

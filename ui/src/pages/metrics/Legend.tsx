@@ -1,6 +1,7 @@
 // The lines of a chart by name: their values under the pointer, least, mean, greatest and last. A click shows a line alone, with Ctrl or Shift adds it.
 import { useMemo } from 'preact/hooks';
 import { useComputed } from '@preact/signals';
+import { factor } from '../../lib/fmt';
 import { T } from '../../lib/i18n';
 import { win } from '../../lib/live';
 import { labelText, summary, type Line } from '../../lib/series';
@@ -17,9 +18,13 @@ interface LegendProps {
   format: (v: number) => string;
   /** The label that tells the lines apart, if it is one. */
   label: string;
+  /** The mean of a line before the window, if there is something to compare with. */
+  before: ((l: Shown) => number | undefined) | null;
 }
 
-export function Legend({ lines, x, only, setOnly, format, label }: LegendProps) {
+const STRIKING = 2; // times as much, or as little
+
+export function Legend({ lines, x, only, setOnly, format, label, before }: LegendProps) {
   const stats = useMemo(() => lines.map((l) => summary(l.v)), [lines]);
   const show = (v: number | null) => (v === null ? <span class="t3">–</span> : format(v));
   const choose = (id: string, more: boolean) => {
@@ -39,6 +44,7 @@ export function Legend({ lines, x, only, setOnly, format, label }: LegendProps) 
             <th class="n">mean</th>
             <th class="n">max</th>
             <th class="n">last</th>
+            {before && <th class="n">{T('vs before')}</th>}
           </tr>
         </thead>
         <tbody>
@@ -57,11 +63,22 @@ export function Legend({ lines, x, only, setOnly, format, label }: LegendProps) 
               <td class="n">{show(stats[i].mean)}</td>
               <td class="n">{show(stats[i].max)}</td>
               <td class="n">{show(stats[i].last)}</td>
+              {before && <Change before={before(l)} now={stats[i].mean} format={format} />}
             </tr>
           ))}
         </tbody>
       </table>
     </div>
+  );
+}
+
+function Change({ before, now, format }: { before: number | undefined; now: number | null; format: (v: number) => string }) {
+  if (before === undefined || now === null) return <td class="n t3">–</td>;
+  const times = Math.max(now / before, before / now);
+  return (
+    <td class={'n ' + (times >= STRIKING ? 'e' : 't3')} title={`${format(before)} → ${format(now)}`}>
+      {factor(before, now) || '–'}
+    </td>
   );
 }
 

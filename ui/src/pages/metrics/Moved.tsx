@@ -1,6 +1,6 @@
 // What else moved in the chosen window: the metrics whose values in it are unlike those of the four windows before it.
 import { moved, type MovedMetric } from '../../lib/api';
-import { count, dur } from '../../lib/fmt';
+import { count, dur, factor } from '../../lib/fmt';
 import { T } from '../../lib/i18n';
 import { useData, win } from '../../lib/live';
 import { seriesNames } from '../../lib/series';
@@ -11,13 +11,6 @@ import { Spark } from '../../ui/Spark';
 
 /** The metric as a query: a counter by its growth. */
 const queryOf = (m: MovedMetric): string => (m.rate ? `rate(${m.metric.__name__}[1m])` : m.metric.__name__);
-
-/** How many times as much, or how much less. */
-function change(m: MovedMetric): string {
-  const ratio = m.inside / m.before;
-  if (!Number.isFinite(ratio) || ratio <= 0) return '';
-  return ratio >= 1 ? '×' + (ratio >= 9.95 ? ratio.toFixed(0) : ratio.toFixed(1)) : '÷' + (1 / ratio >= 9.95 ? (1 / ratio).toFixed(0) : (1 / ratio).toFixed(1));
-}
 
 export function Moved({ add }: { add: (query: string) => void }) {
   const w = win.value;
@@ -43,7 +36,7 @@ export function Moved({ add }: { add: (query: string) => void }) {
               <b class="m cut">{m.metric.__name__}</b>
               <em>{m.d.toFixed(2)}</em>
               <span class="m cut">{seriesNames([m.metric])[0].replace(m.metric.__name__, '').trim() || '\u00a0'}</span>
-              <i>{change(m)}</i>
+              <i>{factor(m.before, m.inside)}</i>
               <Spark v={m.points} w={196} h={34} color="var(--warn)" />
               <small>
                 {format(m.before)} → {format(m.inside)}

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatQuery, type Labels } from '../../lib/api';
 import { lineColor, serviceColor } from '../../lib/color';
-import { ask, letter, LINES_MAX, useExemplars, type Answer } from '../../lib/ask';
+import { ask, letter, LINES_MAX, seriesKey, useBefore, useExemplars, type Answer } from '../../lib/ask';
 import { dur } from '../../lib/fmt';
 import { ran } from '../../lib/history';
 import { heatRows } from '../../lib/heat';
@@ -241,6 +241,7 @@ function GraphCard(props: PanelProps & { answer: Answer | null; step: number; an
   const drawn = useMemo(() => (panel.only.length ? lines.filter((l) => panel.only.includes(l.id)) : lines), [lines, panel.only.join()]);
   const answered = panel.queries.filter((q, i) => q && answer?.queries[i] === q && answer.results[i]);
   const exemplars = useExemplars(panel.exemplars && view !== 'heat' ? answered : [], w);
+  const before = useBefore(lines.length ? answered : [], w);
   const zoom = (from: number, to: number) => to - from >= 100 && go(href(null, { from, to }));
   const empty = answer && answer.total === 0 && !answer.errors.some(Boolean);
   return (
@@ -288,7 +289,7 @@ function GraphCard(props: PanelProps & { answer: Answer | null; step: number; an
       )}
       {native && view !== 'heat' && <p class="note">{T('Native histograms are drawn as a heat map; lines show none of them.')}</p>}
       {answer && view !== 'heat' && answer.total > lines.length + series.filter((s) => s.histograms?.length).length && <p class="note warn">{T('{0} series; the first {1} are drawn. Aggregate, or narrow the selector.', answer.total, LINES_MAX)}</p>}
-      {lines.length > 0 && view !== 'heat' && <Legend lines={lines} x={answer!.x} only={panel.only} setOnly={(only) => set({ only }, true)} format={format} label={soleLabel(lines)} />}
+      {lines.length > 0 && view !== 'heat' && <Legend lines={lines} x={answer!.x} only={panel.only} setOnly={(only) => set({ only }, true)} format={format} label={soleLabel(lines)} before={before && ((l) => before.get(seriesKey(panel.queries[l.query], l.labels)))} />}
     </>
   );
 }
