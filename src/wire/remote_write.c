@@ -129,8 +129,9 @@ static void *keep(struct arena *a, const void *p, size_t n_bytes) {
     return n_bytes ? memcpy(arena_alloc(a, n_bytes), p, n_bytes) : NULL;
 }
 
+/* "No reset" is about the sample before at the sender, which may have been lost or refused on the way: a query has to look for itself. */
 static enum reset_hint hint_of(int64_t number) {
-    return number >= RESET_UNKNOWN && number <= RESET_GAUGE ? (enum reset_hint)number : RESET_UNKNOWN;
+    return number == RESET_YES || number == RESET_GAUGE ? (enum reset_hint)number : RESET_UNKNOWN;
 }
 
 /* Integer histograms carry the difference to the bucket before, float ones the counts. One that is wrong in itself is refused alone. */
@@ -304,6 +305,7 @@ static bool read_series(struct request *r, str bytes) {
     size_t samples = rows_end(&r->rows, key);
     if (samples > 0 && key.n > 0) return s.metadata.n == 0 || read_series_metadata(r, s.metadata);
     rows_drop(&r->rows);
+    if (samples == 0 && r->version == REMOTE_WRITE_2) otlp_reject(r->partial, "a series without a sample or histogram"); /* as Prometheus */
     if (samples == 0) return true;
     otlp_reject(r->partial, "a series without a metric name");
     r->partial->rejected += samples - 1;

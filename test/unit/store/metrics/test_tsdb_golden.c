@@ -1,6 +1,7 @@
-/* The files in test/golden/metrics were written by the first version of the formats and must open for ever: one part (two targets, floats of every
- * kind, a native histogram, start timestamps, a series on its own clock) and a log with more of the same. `unit_store_tsdb_golden DIR` writes such
- * files anew, for a new version of the formats beside the old ones. */
+/* The files in test/golden/metrics must open for ever: one part (two targets, floats of every kind, a native histogram, start timestamps, a series on
+ * its own clock) and a log with more of the same. v1 is the first version of the formats; v2 is a log with strings by number and ordered cells.
+ * `unit_store_tsdb_golden DIR [log]` writes such files anew (or only a log), for a new version of the formats beside the
+ * old ones. */
 #include "base/hash.h"
 #include "store/metrics/decimal.h"
 #include "unit/store/metrics/disk.h"
@@ -57,13 +58,13 @@ static void push_step(struct tsdb *db, int step) {
     }
 }
 
-static void write_files(const char *dir) {
+static void write_files(const char *dir, bool with_part) {
     struct disk d = {.vfs = vfs_real()};
     snprintf(d.wal_dir, sizeof d.wal_dir, "%s/wal", dir);
     snprintf(d.metrics_dir, sizeof d.metrics_dir, "%s/metrics", dir);
     disk_open(&d);
     for (int step = 0; step < IN_ALL; step++) {
-        if (step == IN_PART) disk_seal(&d, 1);
+        if (step == IN_PART && with_part) disk_seal(&d, 1);
         push_step(d.db, step);
     }
     disk_close(&d);
@@ -100,16 +101,15 @@ static void check_series(const struct tsdb_selection *s, size_t i, struct arena 
     assert_int_equal(k, v.n);
 }
 
-static void opens_the_files_of_the_first_version(void **state) {
-    (void)state;
+static void open_files(const char *version, int parts) {
     struct disk d;
     disk_make(&d);
     char command[200];
-    snprintf(command, sizeof command, "cp -r test/golden/metrics/v1/* %s/", d.dir);
+    snprintf(command, sizeof command, "cp -r test/golden/metrics/%s/* %s/", version, d.dir);
     assert_int_equal(system(command), 0);
     disk_open(&d);
     struct tsdb_stats st = disk_stats(&d);
-    assert_int_equal(st.parts, 1);
+    assert_int_equal(st.parts, parts);
     assert_int_equal(st.damaged_frames, 0);
     assert_int_equal(d.replay.damaged_frames, 0);
     AUTO(arena_free) struct arena *a = arena_new(4096);
@@ -122,12 +122,24 @@ static void opens_the_files_of_the_first_version(void **state) {
     disk_remove(&d);
 }
 
+static void opens_the_files_of_the_first_version(void **state) {
+    (void)state;
+    open_files("v1", 1);
+}
+static void opens_a_log_with_strings_by_number(void **state) {
+    (void)state;
+    open_files("v2", 0);
+}
+
 int main(int argc, char **argv) {
     loop_own_thread();
-    if (argc == 2) {
-        write_files(argv[1]);
+    if (argc > 1) {
+        write_files(argv[1], argc == 2);
         return 0;
     }
-    const struct CMUnitTest tests[] = {cmocka_unit_test(opens_the_files_of_the_first_version)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(opens_the_files_of_the_first_version),
+        cmocka_unit_test(opens_a_log_with_strings_by_number),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
