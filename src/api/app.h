@@ -47,6 +47,8 @@ size_t prom_cors_headers(void *app, const struct http_exchange *x, struct http_p
 void elastic_state_free(struct es_state *s);
 /* http_server_config.error_body for DOOR_ELASTIC: Elasticsearch's error form; false on other doors. */
 bool elastic_error_body(void *app, const struct http_exchange *x, int status, str reason, struct buf *out, str *content_type);
+/* Likewise for DOOR_INFLUX and the write paths: InfluxDB's. */
+bool influx_error_body(const struct http_exchange *x, int status, str reason, struct buf *out, str *content_type);
 
 /* Door kinds (http_route.doors bits). */
 enum { DOOR_MAIN = 1, DOOR_ELASTIC = 2, DOOR_JAEGER = 4, DOOR_OTLP = 8, DOOR_COLLECTOR = 16, DOOR_ZIPKIN = 32, DOOR_LOKI = 64, DOOR_INFLUX = 128 };

@@ -35,13 +35,13 @@ static bool decode_lines(struct intake *r, struct err *e) {
 }
 
 /* {"error":"..."} in version 1, {"code":"invalid","message":"..."} in 2. */
-static void reply_error(struct http_exchange *x, enum version version, int status, str message) {
+static void put_error(struct buf *b, enum version version, int status, str message) {
     static const struct {
         int status;
         const char *code;
-    } codes[] = {{400, "invalid"}, {413, "request too large"}, {429, "too many requests"}, {503, "unavailable"}};
-    struct buf b = {0};
-    struct json_out o = {.buf = &b};
+    } codes[] = {{400, "invalid"},           {404, "not found"},         {405, "method not allowed"},
+                 {413, "request too large"}, {429, "too many requests"}, {503, "unavailable"}};
+    struct json_out o = {.buf = b};
     const char *code = "internal error";
     for (size_t i = 0; i < ARRAY_N(codes); i++)
         if (codes[i].status == status) code = codes[i].code;
@@ -53,7 +53,20 @@ static void reply_error(struct http_exchange *x, enum version version, int statu
     json_put_key(&o, version == INFLUX_2 ? STR("message") : STR("error"));
     json_put_string(&o, message);
     json_put_object_end(&o);
+}
+
+static void reply_error(struct http_exchange *x, enum version version, int status, str message) {
+    struct buf b = {0};
+    put_error(&b, version, status, message);
     http_reply_json(x, status, &b);
+}
+
+bool influx_error_body(const struct http_exchange *x, int status, str reason, struct buf *out, str *content_type) {
+    bool second = str_eq(x->path, STR("/api/v2/write")), first = str_eq(x->path, STR("/write"));
+    if (!first && !second && !(x->door && x->door->kind == DOOR_INFLUX)) return false;
+    put_error(out, second ? INFLUX_2 : INFLUX_1, status, reason);
+    *content_type = STR("application/json");
+    return true;
 }
 
 static void reply_lines(struct intake *r) {

@@ -292,6 +292,7 @@ static bool read_series(struct request *r, str bytes) {
     struct pb c = pb_open(bytes);
     struct series s = {0};
     const uint8_t *from = c.at;
+    size_t refused = r->partial->rejected;
     r->refs.n = 0;
     rows_begin(&r->rows);
     for (struct pb_field f; pb_next(&c, &f); from = c.at)
@@ -305,7 +306,8 @@ static bool read_series(struct request *r, str bytes) {
     size_t samples = rows_end(&r->rows, key);
     if (samples > 0 && key.n > 0) return s.metadata.n == 0 || read_series_metadata(r, s.metadata);
     rows_drop(&r->rows);
-    if (samples == 0 && r->version == REMOTE_WRITE_2) otlp_reject(r->partial, "a series without a sample or histogram"); /* as Prometheus */
+    bool empty = samples == 0 && r->partial->rejected == refused;
+    if (empty && r->version == REMOTE_WRITE_2) otlp_reject(r->partial, "a series without a sample or histogram"); /* as Prometheus */
     if (samples == 0) return true;
     otlp_reject(r->partial, "a series without a metric name");
     r->partial->rejected += samples - 1;

@@ -93,6 +93,7 @@ def test_influx_on_its_own_port_as_telegraf_starts():
         bn.eq(dict(list(s.samples('cpu_usage_idle'))[0]), {'__name__': 'cpu_usage_idle', 'cpu': 'cpu-total', 'host': 'box', 'db': 'telegraf'})
         bn.eq(bn.call(url + '/api/v2/write?org=o&bucket=b', 'POST', 'm v=oops').json,
               {'code': 'invalid', 'message': "partial write: line 1: unable to parse 'm v=oops': invalid number, boolean or string dropped=1"})
+        bn.eq(list(bn.call(url + '/nothing').json), ['error'])
         s.conserved()
 
 

@@ -118,6 +118,14 @@ BAD_THRIFT = {
 BAD_SNAPPY = {'not snappy': b'\xff' * 50, 'bomb': wire.varint(2**32 - 1) + b'\0', 'copy before the start': b'\x05\x01\x05', 'protobuf as it is': WRITE}
 
 
+def influx_1(reply):
+    assert reply.json['error'], reply.text
+
+
+def influx_2(reply):
+    assert reply.json['code'] == 'invalid' and reply.json['message'], reply.text
+
+
 class Endpoint:
     """One way to send one body. good: answered `ok`; bad: answered 4xx in `form`; empty_ok: the protocol takes an empty body."""
 
@@ -143,6 +151,19 @@ def endpoints():
     yield Endpoint('metrics page', '/api/v1/import/prometheus', 'text/plain', b'm 1\n',
                    {'no value': b'm\n', 'bad name': b'0m 1\n', 'open label': b'm{a="b\n', 'bad UTF-8': b'm{a="\xff"} 1\n', 'bad number': b'm 1x\n', 'NUL': b'\0\0\0'},
                    plain, 204, empty_ok=True, any_type=True, after=b'after_page 1\n')
+    proto_page = lambda name: (wire.prom_family(name, 'counter', [({'a': 'b'}, [(1, 'double', 5.0)])]) +
+                               wire.prom_family(name + '_h', 'histogram', [({}, wire.prom_native(7, 2.5, 3, 2, (-2, [2, 3]), [(1, 3)]))]))
+    yield Endpoint('metrics page, protobuf', '/api/v1/import/prometheus', wire.PROM_PROTOBUF, proto_page('m_p'),
+                   {**{k: wire.varint(len(v)) + v for k, v in BAD_PB.items()}, 'length of 2^62': wire.varint(2**62) + b'x', 'no name': b'\0'},
+                   plain, 204, empty_ok=True, any_type=True, after=proto_page('after_p'))
+    json_line = lambda name: json.dumps({'metric': {'__name__': name, 'a': 'b'}, 'values': [1.5], 'timestamps': [NOW_NS // 1000000]}).encode()
+    yield Endpoint('JSON lines', '/api/v1/import', 'application/json', json_line('m_j'), BAD_JSON, plain, 204, empty_ok=True, any_type=True, after=json_line('after_j'))
+    for path, form in (('/write', influx_1), ('/api/v2/write', influx_2)):
+        name = path.replace('/', '_')
+        yield Endpoint('InfluxDB ' + path, path, 'text/plain', b'm%s,a=b v=1.5,n=2i,s="text" %d\n' % (name.encode(), NOW_NS),
+                       {'no field': b'm\n', 'bad number': b'm v=x\n', 'open string': b'm v="x\n', 'bad UTF-8': b'm\xff v=1\n', 'NUL': b'\0\0\0', 'bad time': b'm v=1 x\n',
+                        'huge number': b'm v=1' + b'0' * 100000 + b'\n', 'JSON': b'{"a":1}'},
+                       form, 204, empty_ok=True, any_type=True, after=b'after%s v=1 %d\n' % (name.encode(), NOW_NS))
     yield Endpoint('Jaeger thrift', '/api/traces', 'application/x-thrift', THRIFT, BAD_THRIFT, plain, 202)
     yield Endpoint('Zipkin thrift', '/api/v1/spans', 'application/x-thrift', ZIPKIN_THRIFT, {'list of 2^31-1': b'\x0c' + struct.pack('>i', HUGE), 'JSON': ZIPKIN_1,
                    'nested too deep': b'\x0c\0\0\0\1' + b'\x0c\x00\x63' * DEEP, 'negative length': b'\x0c' + struct.pack('>i', -1)}, plain, 202, empty_ok=True)

@@ -212,6 +212,11 @@ def test_series_beyond_the_limit_do_not_hold_up_the_others():
         s.conserved()
 
 
+def test_a_series_of_nothing_is_refused():
+    with bn.Server() as s:
+        refused(s, send(s, request_2(named('m', metadata=(COUNTER, 'm', '')), named('good', samples=[sample(1)]))), 'a series without a sample or histogram', (1, 0, 0))
+
+
 # --- labels
 
 def test_labels_come_in_any_order():
