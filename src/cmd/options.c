@@ -62,6 +62,8 @@ static const struct option options[] = {
      "globs of log files to follow; may be given again"},
     {"tail.from-start", SWITCH, AT(tail_from_start), "off", "read files that are there at the first start from their beginning, not from their end"},
     {"tail.line-bytes", BYTES, AT(tail_line_bytes), "256KiB", "longer lines are cut there, marked and counted"},
+    {"tail.multiline", SWITCH, AT(tail_multiline), "on", "join stack traces of Java, Python, Go and Ruby into one event"},
+    {"tail.idle-flush", DURATION, AT(tail_idle_flush_ms), "5s", "send an unfinished last line when nothing was written for so long; 0s: it waits for its end"},
     {"self.logs", SWITCH, AT(self_logs), "on", "keep binnacle's own log lines"},
     {"self.traces", SWITCH, AT(self_traces), "on", "keep binnacle's own requests as traces of service binnacle"},
 

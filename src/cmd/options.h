@@ -46,6 +46,8 @@ struct options {
     struct str_list scrape_targets, tail_files;
     bool tail_from_start;
     uint64_t tail_line_bytes;
+    bool tail_multiline;
+    int64_t tail_idle_flush_ms;
 
     str otlp_translation;
     struct str_list otlp_promote;

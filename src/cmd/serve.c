@@ -262,6 +262,10 @@ static void own_page(void *arg, struct buf *page) {
         rows[n++] = (struct gauge_row){"binnacle_tail_lines_total", "counter", "Log lines read from files.", "", (double)t.lines};
         rows[n++] = (struct gauge_row){"binnacle_tail_bytes_total", "counter", "Bytes read from log files.", "", (double)t.bytes};
         rows[n++] = (struct gauge_row){"binnacle_tail_cut_lines_total", "counter", "Log lines cut at tail.line-bytes.", "", (double)t.cut_lines};
+        rows[n++] = (struct gauge_row){"binnacle_tail_joined_lines_total", "counter", "Lines that became part of the event before.", "",
+                                       (double)t.joined_lines};
+        rows[n++] = (struct gauge_row){"binnacle_tail_excluded_lines_total", "counter", "Lines of containers whose pod asked to be left out.", "",
+                                       (double)t.excluded_lines};
         rows[n++] = (struct gauge_row){"binnacle_tail_retries_total", "counter", "Reads repeated because the store refused.", "", (double)t.retries};
     }
     rows[n++] = (struct gauge_row){"binnacle_self_dropped_total", "counter", "Own log lines and spans dropped.", "",
@@ -407,6 +411,8 @@ static bool start_tail(struct serve *s, struct err *e) {
         .glob_n = s->options.tail_files.n,
         .from_start = s->options.tail_from_start,
         .line_bytes_max = s->options.tail_line_bytes,
+        .multiline = s->options.tail_multiline,
+        .idle_flush_ms = s->options.tail_idle_flush_ms,
         .state_path = arena_cstr(s->options.arena, arena_printf(s->options.arena, "%" STR_F "/tail.offsets", STR_A(s->options.data))),
     };
     return tail_new(s->loop, &s->store->sink, &t, &s->tail, e);

@@ -13,10 +13,10 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "codec/compress.h"
+#include "ingest/tail_lines.h"
 #include "ingest/tail_state.h"
 #include "loop/vfs.h"
-#include "wire/container_line.h"
-#include "wire/log_line.h"
 
 enum {
     CHUNK_BYTES = 256 << 10, /* read at once; one batch */
@@ -25,8 +25,10 @@ enum {
     SAVE_MS = 2000,
     ROTATE_WAIT_MS = 5000, /* a renamed or deleted file is drained for so long */
     RETRY_MS = 1000,
+    EVENT_WAIT_MS = 1000, /* for more lines of a stack trace */
     FILES_MAX = 10000,
     FINGERPRINT_BYTES = 64,
+    ARCHIVE_BYTES_MAX = 64 << 20, /* packed or unpacked */
 };
 
 /* Says which bytes stood before an offset, so that a file that was truncated and written anew is not mistaken for a grown one. Taken from the bytes
@@ -35,26 +37,21 @@ struct mark {
     uint64_t offset, n, hash;
 };
 
-/* Partial container lines of one stream (stdout, stderr), waiting for their end. */
-struct join {
-    struct buf text;
-    uint64_t start; /* offset of its first piece */
-    int64_t time_ns;
-};
-
 struct file {
     struct tail *tail;
     char *path;
     int fd;
     uint64_t device, inode;
-    struct mark read;  /* next byte to read: always a line start */
-    struct mark acked; /* everything before is in the store */
-    struct join joins[2];
-    bool in_flight;   /* a batch of this file waits for the store */
-    bool skip_line;   /* inside a line that was cut */
-    bool seen;        /* by the current scan */
-    int64_t gone_ms;  /* when its path stopped leading to it; 0: it still does */
-    int64_t retry_ms; /* the store refused: not before */
+    struct mark read;        /* next byte to read: always a line start */
+    struct mark acked;       /* everything before is in the store */
+    struct tail_lines lines; /* what of it waits for more */
+    bool in_flight;          /* a batch of this file waits for the store */
+    bool skip_line;          /* inside a line that was cut */
+    bool seen;               /* by the current scan */
+    int64_t gone_ms;         /* when its path stopped leading to it; 0: it still does */
+    int64_t grown_ms;        /* when it was written last */
+    int64_t retry_ms;        /* the store refused: not before */
+    bool is_archive, archive_read;
 };
 
 struct dir {
@@ -66,7 +63,10 @@ struct tail {
     struct loop *loop;
     struct sink *sink;
     char **globs;
-    size_t glob_n, line_bytes_max;
+    size_t glob_n;
+    struct tail_lines_settings lines;
+    struct tail_lines_stats line_stats;
+    int64_t idle_flush_ms;
     bool from_start, first_scan, dirty;
     int inotify;
     struct watch *watch;
@@ -75,7 +75,9 @@ struct tail {
     VEC(struct dir) dirs;
     struct tail_state *saved;
     struct tail_stats stats;
-    unsigned in_flight; /* batches the store still holds: each keeps the tail alive */
+    struct file *unpacking; /* the one archive that is being read, */
+    struct buf unpacked;    /* and its text */
+    unsigned in_flight;     /* batches the store still holds: each keeps the tail alive */
     bool closing;
 };
 
@@ -85,7 +87,7 @@ static void read_file(struct file *f);
 
 static void file_free(struct file *f) {
     if (f->fd >= 0) close(f->fd);
-    for (size_t i = 0; i < ARRAY_N(f->joins); i++) buf_done(&f->joins[i].text);
+    tail_lines_done(&f->lines);
     free(f->path);
     free(f);
 }
@@ -96,17 +98,51 @@ static struct file *find_inode(struct tail *t, uint64_t device, uint64_t inode) 
     return NULL;
 }
 
-static void watch_dir_of(struct tail *t, const char *path) {
-    const char *slash = strrchr(path, '/');
-    size_t n = slash && slash > path ? (size_t)(slash - path) : 1;
+static void watch_dir(struct tail *t, str path) {
     for (size_t i = 0; i < t->dirs.n; i++)
-        if (strlen(t->dirs.p[i].path) == n && memcmp(t->dirs.p[i].path, path, n) == 0) return;
-    char *dir = mem_alloc(n + 1);
-    memcpy(dir, slash ? path : ".", n);
-    dir[n] = 0;
-    int wd = inotify_add_watch(t->inotify, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE);
+        if (str_eq_c(path, t->dirs.p[i].path)) return;
+    char *dir = mem_alloc(path.n + 1);
+    memcpy(dir, path.p, path.n);
+    dir[path.n] = 0;
+    int wd = inotify_add_watch(t->inotify, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR);
     struct dir d = {dir, wd}; /* wd < 0: polling will do */
+    if (wd < 0 && errno == ENOENT) return free(dir);
     vec_push(&t->dirs, d);
+}
+
+/* A watch ended: its folder is gone, or was unmounted. */
+static void forget_dir(struct tail *t, int wd) {
+    for (size_t i = 0; i < t->dirs.n; i++) {
+        if (t->dirs.p[i].wd != wd) continue;
+        free(t->dirs.p[i].path);
+        t->dirs.p[i] = t->dirs.p[--t->dirs.n];
+        return;
+    }
+}
+
+/* A folder that is not there yet: the nearest one above it that is. */
+static void watch_above(struct tail *t, char *path) {
+    struct stat st;
+    for (char *slash; (slash = strrchr(path, '/')) && slash > path;) {
+        *slash = 0;
+        if (stat(path, &st) == 0) return watch_dir(t, str_c(path));
+    }
+}
+
+/* The folders of every level of a glob, so that a new one is seen when it appears: of a pod's log pods/, its folders and theirs. */
+static void watch_levels(struct tail *t, const char *pattern) {
+    size_t wild = strcspn(pattern, "*?[");
+    for (size_t n = 1; pattern[n]; n++) {
+        if (pattern[n] != '/') continue;
+        if (n < wild && memchr(pattern + n + 1, '/', wild - n - 1)) continue; /* a level above the first that varies */
+        char *prefix = strndup(pattern, n);
+        glob_t found;
+        if (glob(prefix, GLOB_NOSORT | GLOB_ONLYDIR, NULL, &found) == 0)
+            for (size_t i = 0; i < found.gl_pathc; i++) watch_dir(t, str_c(found.gl_pathv[i]));
+        if (found.gl_pathc == 0 && n < wild) watch_above(t, prefix);
+        globfree(&found);
+        free(prefix);
+    }
 }
 
 /* Where to begin: where the last run left off if this is still that file; else the start, or the end of a file that was there before us. */
@@ -152,14 +188,40 @@ static void open_file(struct tail *t, const char *path) {
     }
     struct file *f = mem_zalloc(sizeof *f);
     *f = (struct file){.tail = t, .path = strdup(path), .fd = fd, .device = st.st_dev, .inode = st.st_ino, .seen = true};
+    tail_lines_open(&f->lines, &t->lines, &t->line_stats);
+    f->grown_ms = clock_wall_ms();
     vec_push(&t->files, f);
     f->read = start_mark(t, f, (uint64_t)st.st_size);
     note_acked(f, f->read);
 }
 
-static bool compressed(const char *path) {
-    str p = str_c(path);
-    return str_ends(p, STR(".gz")) || str_ends(p, STR(".xz")) || str_ends(p, STR(".zst")) || str_ends(p, STR(".bz2"));
+static bool is_compressed(str path) {
+    return str_ends(path, STR(".gz")) || str_ends(path, STR(".xz")) || str_ends(path, STR(".zst")) || str_ends(path, STR(".bz2"));
+}
+
+/* A rotated and packed file has been read before it was packed, unless it was there first, or is asked for by name. */
+static bool wants_archive(const struct tail *t, const char *glob, const char *path) {
+    struct stat st;
+    if (!str_ends(str_c(path), STR(".gz"))) return false;
+    if (str_ends(str_c(glob), STR(".gz")) || (t->first_scan && t->from_start && tail_state_empty(t->saved))) return true;
+    return stat(path, &st) == 0 && tail_state_find(t->saved, st.st_dev, st.st_ino); /* not finished, perhaps */
+}
+
+static void open_archive(struct tail *t, const char *path) {
+    struct stat st;
+    bool fresh = stat(path, &st) == 0 && !find_inode(t, st.st_dev, st.st_ino);
+    open_file(t, path);
+    struct file *f = fresh ? find_inode(t, st.st_dev, st.st_ino) : NULL;
+    if (!f) return;
+    const struct tail_entry *saved = tail_state_find(t->saved, f->device, f->inode);
+    f->is_archive = true;
+    f->read = f->acked = (struct mark){.offset = saved ? saved->offset : 0}; /* of the unpacked text */
+}
+
+static bool known_path(const struct tail *t, const char *path) {
+    for (size_t i = 0; i < t->files.n; i++)
+        if (strcmp(t->files.p[i]->path, path) == 0) return true;
+    return false;
 }
 
 static void scan_globs(void *arg) {
@@ -168,15 +230,19 @@ static void scan_globs(void *arg) {
     for (size_t i = 0; i < t->files.n; i++) t->files.p[i]->seen = false;
     for (size_t g = 0; g < t->glob_n; g++) {
         glob_t found;
+        watch_levels(t, t->globs[g]);
         if (glob(t->globs[g], GLOB_NOSORT, NULL, &found) == 0) {
             for (size_t i = 0; i < found.gl_pathc; i++) {
-                if (compressed(found.gl_pathv[i])) continue;
-                watch_dir_of(t, found.gl_pathv[i]);
-                open_file(t, found.gl_pathv[i]);
+                const char *path = found.gl_pathv[i];
+                bool archive = is_compressed(str_c(path));
+                if (archive && !known_path(t, path) && !wants_archive(t, t->globs[g], path)) continue;
+                if (archive)
+                    open_archive(t, path);
+                else
+                    open_file(t, path);
             }
         }
         globfree(&found);
-        watch_dir_of(t, t->globs[g]); /* a folder that is still empty; fails harmlessly for a pattern */
     }
     t->first_scan = false;
     for (size_t i = 0; i < t->files.n; i++) {
@@ -185,89 +251,9 @@ static void scan_globs(void *arg) {
             f->gone_ms = now_ms;
             t->stats.rotations++;
         }
+        tail_lines_ask_pod(&f->lines, str_c(f->path));
         read_file(f);
     }
-}
-
-/* --- lines -> events */
-
-struct lines {
-    struct file *file;
-    struct event_batch *batch;
-    VEC(struct event) events;
-    int64_t now_ns;
-};
-
-static void add_line(struct lines *l, str line, const struct container_line *container) {
-    struct event *e = vec_add(&l->events);
-    e->kind = EVENT_LOG;
-    log_line_event(line, container ? container->time_ns : l->now_ns, l->batch->arena, e);
-    e->observed_ns = l->now_ns;
-    if (!container) return;
-    struct field *attrs = arena_new_n(l->batch->arena, struct field, e->attr_n + 1);
-    attrs[0] = (struct field){STR("stream"), value_str(arena_str(l->batch->arena, container->stream))};
-    if (e->attr_n) memcpy(attrs + 1, e->attrs, e->attr_n * sizeof *attrs);
-    e->attrs = attrs;
-    e->attr_n++;
-}
-
-static void take_line(struct lines *l, str line, uint64_t at) {
-    struct container_line c;
-    struct arena *a = l->batch->arena;
-    if (line.n && line.p[line.n - 1] == '\r') line.n--;
-    if (!container_line_parse(line, a, &c)) {
-        if (line.n) add_line(l, line, NULL);
-        return;
-    }
-    struct join *j = &l->file->joins[str_eq(c.stream, STR("stderr"))];
-    if (!c.partial && j->text.n == 0) {
-        add_line(l, c.message, &c);
-        return;
-    }
-    if (j->text.n == 0) j->start = at, j->time_ns = c.time_ns;
-    size_t room = l->file->tail->line_bytes_max - MIN(j->text.n, l->file->tail->line_bytes_max);
-    if (c.message.n > room) l->file->tail->stats.cut_lines++;
-    buf_add(&j->text, str_sub(c.message, 0, room));
-    if (c.partial) return;
-    c.time_ns = j->time_ns;
-    add_line(l, arena_str(a, buf_str(&j->text)), &c);
-    buf_clear(&j->text);
-}
-
-/* /var/log/pods/<namespace>_<pod>_<uid>/<container>/<restart>.log: the names Fluent Bit's Kubernetes filter gives them. */
-static size_t pod_attrs(str path, struct arena *a, struct field *attrs, str *service) {
-    static const char *const names[] = {"kubernetes.namespace_name", "kubernetes.pod_name", "kubernetes.pod_id"};
-    size_t at = str_find(path, STR("/pods/")), n = 0;
-    if (at == STR_NONE) return 0;
-    str rest = str_from(path, at + 6), folder, container, part;
-    if (!str_cut(&rest, '/', &folder) || !str_cut(&rest, '/', &container)) return 0;
-    for (bool more = true; more && n < ARRAY_N(names); n++) {
-        more = str_cut(&folder, '_', &part);
-        attrs[n] = (struct field){str_c(names[n]), value_str(arena_str(a, part))};
-    }
-    if (n != ARRAY_N(names)) return 0;
-    *service = arena_str(a, container);
-    attrs[n++] = (struct field){STR("kubernetes.container_name"), value_str(*service)};
-    return n;
-}
-
-static void describe(struct lines *l) {
-    struct arena *a = l->batch->arena;
-    str path = arena_str(a, str_c(l->file->path));
-    struct field *attrs = arena_new_n(a, struct field, 6);
-    str service = STR("");
-    size_t n = pod_attrs(path, a, attrs, &service);
-    if (n == 0) {
-        const char *slash = strrchr(l->file->path, '/');
-        service = arena_str(a, str_c(slash ? slash + 1 : l->file->path));
-        size_t dot = str_find(service, STR(".log"));
-        service = str_sub(service, 0, dot);
-    }
-    attrs[n++] = (struct field){STR("log.file.path"), value_str(path)};
-    attrs[n++] = (struct field){STR("service.name"), value_str(service)};
-    struct stream *s = l->batch->streams = arena_one(a, struct stream);
-    *s = (struct stream){.service = service, .attrs = attrs, .attr_n = n};
-    l->batch->stream_n = 1;
 }
 
 /* --- reading */
@@ -275,15 +261,13 @@ static void describe(struct lines *l) {
 static void restart_from(struct file *f, struct mark at) {
     f->read = at;
     f->skip_line = false;
-    for (size_t i = 0; i < ARRAY_N(f->joins); i++) buf_clear(&f->joins[i].text);
+    tail_lines_forget(&f->lines);
 }
 
-/* What may be called stored when everything before `read` is: a waiting partial line is not. */
+/* What may be called stored when everything before `read` is: what waits for its end is not. */
 static struct mark settled(const struct file *f) {
-    struct mark at = f->read;
-    for (size_t i = 0; i < ARRAY_N(f->joins); i++)
-        if (f->joins[i].text.n && f->joins[i].start < at.offset) at = (struct mark){.offset = f->joins[i].start};
-    return at;
+    uint64_t first;
+    return tail_lines_waiting(&f->lines, &first) && first < f->read.offset ? (struct mark){.offset = first} : f->read;
 }
 
 static void save(void *arg);
@@ -294,6 +278,7 @@ static void drop_closing(struct tail *t) {
     tail_state_free(t->saved);
     for (size_t i = 0; i < t->files.n; i++) file_free(t->files.p[i]);
     vec_done(&t->files);
+    buf_done(&t->unpacked);
     free(t);
 }
 
@@ -315,40 +300,37 @@ static void batch_done(void *arg, const struct push_result *r) {
         read_file(f);
 }
 
-static void push_lines(struct lines *l) {
-    struct file *f = l->file;
+static void push_lines(struct file *f, struct log_batch *b) {
     struct tail *t = f->tail;
-    if (l->events.n == 0) {
-        event_batch_free(l->batch);
+    if (b->events.n == 0) {
+        log_batch_done(b);
         note_acked(f, settled(f));
         return;
     }
-    describe(l);
-    size_t bytes = l->events.n * sizeof *l->events.p;
-    l->batch->events = memcpy(arena_alloc(l->batch->arena, bytes), l->events.p, bytes);
-    l->batch->event_n = l->events.n;
-    vec_done(&l->events);
+    tail_lines_describe(&f->lines, str_c(f->path), b);
     f->in_flight = true;
     t->in_flight++;
-    t->stats.lines += l->batch->event_n;
-    t->sink->push_events(t->sink, TAKE(l->batch), batch_done, f);
+    t->stats.lines += b->events.n;
+    t->sink->push_events(t->sink, log_batch_finish(b), batch_done, f);
 }
 
-/* Takes the whole lines of a chunk; at the end of a file that is gone, the unfinished last one too. */
+/* Takes the whole lines of a chunk; `last`: the unfinished one at its end, and what waits, too. */
 static void take_chunk(struct file *f, str chunk, bool last) {
     struct tail *t = f->tail;
-    struct lines l = {.file = f, .batch = event_batch_new(EVENT_LOG, 64 << 10), .now_ns = clock_wall_ns()};
-    str text = arena_str(l.batch->arena, chunk);
+    size_t line_max = t->lines.line_bytes_max;
+    struct log_batch b = log_batch_new(64 << 10);
+    int64_t now_ns = clock_wall_ns();
+    str text = arena_str(b.arena, chunk);
     size_t at = 0;
     while (at < text.n) {
         str rest = str_from(text, at);
         size_t n = str_find_char(rest, '\n');
         bool whole = n != STR_NONE;
         if (!whole) n = rest.n;
-        bool too_long = n > t->line_bytes_max || (!whole && at == 0 && rest.n >= t->line_bytes_max);
+        bool too_long = n > line_max || (!whole && at == 0 && rest.n >= line_max);
         if (!whole && !too_long && !last) break;
-        if (!f->skip_line) take_line(&l, str_sub(rest, 0, MIN(n, t->line_bytes_max)), f->read.offset + at);
-        if (too_long && !f->skip_line) t->stats.cut_lines++;
+        if (!f->skip_line) tail_lines_take(&f->lines, str_sub(rest, 0, MIN(n, line_max)), f->read.offset + at, now_ns, &b);
+        if (too_long && !f->skip_line) t->line_stats.cut_lines++;
         f->skip_line = !whole && !last;
         at += n + whole;
     }
@@ -357,7 +339,11 @@ static void take_chunk(struct file *f, str chunk, bool last) {
         f->read = (struct mark){f->read.offset + at, n, hash_stable(str_sub(text, at - n, at))};
     }
     t->stats.bytes += at;
-    push_lines(&l);
+    if (last)
+        tail_lines_flush(&f->lines, now_ns, &b);
+    else
+        tail_lines_settle(&f->lines, at == 0 && now_ns / NS_PER_MS - f->grown_ms >= EVENT_WAIT_MS, now_ns, &b);
+    push_lines(f, &b);
 }
 
 /* copytruncate: the file shrank, or the bytes before our offset are others now. */
@@ -365,29 +351,71 @@ static bool truncated(struct file *f, uint64_t size) {
     return size < f->read.offset || tail_fingerprint(f->fd, f->read.offset, f->read.n) != f->read.hash;
 }
 
-static void read_file(struct file *f) {
+/* Nothing has come for a while, or never will: what waits is sent as it is. */
+static bool is_overdue(const struct file *f, bool at_end) {
+    int64_t now_ms = clock_wall_ms();
+    if (!at_end) return false;
+    if (f->is_archive || (f->gone_ms && now_ms - f->gone_ms >= ROTATE_WAIT_MS)) return true;
+    return f->tail->idle_flush_ms && now_ms - f->grown_ms >= f->tail->idle_flush_ms;
+}
+
+/* Archives are unpacked whole, one after the other. false: not its turn, or it is done with. */
+static bool next_of_archive(struct file *f, size_t want, str *out, uint64_t *size) {
     struct tail *t = f->tail;
+    if (f->archive_read || (t->unpacking && t->unpacking != f)) return false;
+    if (!t->unpacking) {
+        AUTO(arena_free) struct arena *a = arena_new(1024);
+        str packed;
+        struct err e;
+        if (!vfs_read_file(vfs_real(), f->path, ARCHIVE_BYTES_MAX, a, &packed, &e) || !gzip_decode(packed, ARCHIVE_BYTES_MAX, &t->unpacked, &e)) {
+            t->stats.read_errors++;
+            log_warn("tail", "archive not read file=%s error=\"%s\"", f->path, e.msg);
+            buf_clear(&t->unpacked); /* what was unpacked before the damage is not trusted */
+        }
+        t->unpacking = f;
+    }
+    *size = t->unpacked.n;
+    *out = str_sub(buf_str(&t->unpacked), f->read.offset, f->read.offset + want);
+    uint64_t first;
+    if (out->n || tail_lines_waiting(&f->lines, &first)) return true;
+    f->archive_read = true;
+    t->unpacking = NULL;
+    buf_done(&t->unpacked);
+    return false;
+}
+
+/* The next chunk of a file. false: it cannot be read. */
+static bool next_chunk(struct file *f, size_t want, struct buf *room, str *out, uint64_t *size) {
     struct stat st;
-    if (f->in_flight || t->closing || (f->retry_ms && clock_wall_ms() < f->retry_ms)) return;
-    f->retry_ms = 0;
-    if (fstat(f->fd, &st) != 0) return;
-    if (truncated(f, (uint64_t)st.st_size)) {
-        t->stats.truncations++;
+    if (f->is_archive) return next_of_archive(f, want, out, size);
+    if (fstat(f->fd, &st) != 0) return false;
+    *size = (uint64_t)st.st_size;
+    f->grown_ms = st.st_mtim.tv_sec * MS_PER_S + st.st_mtim.tv_nsec / NS_PER_MS;
+    if (truncated(f, *size)) {
+        f->tail->stats.truncations++;
         restart_from(f, (struct mark){0});
         note_acked(f, f->read);
     }
-    if ((uint64_t)st.st_size == f->read.offset) return;
-    size_t want = MAX((size_t)CHUNK_BYTES, t->line_bytes_max + 1);
-    AUTO(buf_done) struct buf chunk = {0};
-    buf_reserve(&chunk, want);
-    ssize_t got = pread(f->fd, chunk.p, want, (off_t)f->read.offset);
-    if (got <= 0) {
-        t->stats.read_errors += got < 0;
-        return;
-    }
-    bool at_end = f->read.offset + (uint64_t)got >= (uint64_t)st.st_size;
-    bool last = at_end && f->gone_ms && clock_wall_ms() - f->gone_ms >= ROTATE_WAIT_MS;
-    take_chunk(f, str_n(chunk.p, (size_t)got), last);
+    *out = STR_NULL;
+    if (*size == f->read.offset) return true;
+    buf_reserve(room, want);
+    ssize_t got = pread(f->fd, room->p, want, (off_t)f->read.offset);
+    f->tail->stats.read_errors += got < 0;
+    if (got < 0) return false;
+    *out = str_n(room->p, (size_t)got);
+    return true;
+}
+
+static void read_file(struct file *f) {
+    struct tail *t = f->tail;
+    AUTO(buf_done) struct buf room = {0};
+    str chunk;
+    uint64_t size, first;
+    if (f->in_flight || t->closing || (f->retry_ms && clock_wall_ms() < f->retry_ms)) return;
+    f->retry_ms = 0;
+    if (!next_chunk(f, MAX((size_t)CHUNK_BYTES, t->lines.line_bytes_max + 1), &room, &chunk, &size)) return;
+    bool last = is_overdue(f, f->read.offset + chunk.n >= size);
+    if (chunk.n || tail_lines_waiting(&f->lines, &first)) take_chunk(f, chunk, last);
 }
 
 static void poll_files(void *arg) {
@@ -398,7 +426,9 @@ static void poll_files(void *arg) {
     for (size_t i = 0; i < t->files.n; i++) {
         struct file *f = t->files.p[i];
         struct stat st;
-        bool drained = !f->in_flight && (fstat(f->fd, &st) != 0 || (uint64_t)st.st_size <= f->read.offset);
+        bool drained = !f->in_flight && (f->is_archive ? f->archive_read : fstat(f->fd, &st) != 0 || (uint64_t)st.st_size <= f->read.offset);
+        uint64_t first;
+        drained = drained && !tail_lines_waiting(&f->lines, &first);
         if (f->gone_ms && drained && now_ms - f->gone_ms > ROTATE_WAIT_MS)
             file_free(f);
         else
@@ -425,6 +455,7 @@ static void on_inotify(void *arg) {
         for (char *p = buffer; p < buffer + n;) {
             const struct inotify_event *ev = (const struct inotify_event *)p;
             p += sizeof *ev + ev->len;
+            if (ev->mask & IN_IGNORED) forget_dir(t, ev->wd);
             if (!(ev->mask & IN_MODIFY)) {
                 rescan = true; /* something appeared, moved or went, or the queue overflowed */
                 continue;
@@ -466,7 +497,8 @@ bool tail_new(struct loop *l, struct sink *sink, const struct tail_settings *s, 
     *t = (struct tail){.loop = l,
                        .sink = sink,
                        .glob_n = s->glob_n,
-                       .line_bytes_max = s->line_bytes_max,
+                       .lines = {s->line_bytes_max, s->multiline, s->pods},
+                       .idle_flush_ms = s->idle_flush_ms,
                        .from_start = s->from_start,
                        .first_scan = true,
                        .inotify = fd,
@@ -500,4 +532,7 @@ void tail_free(struct tail *t) {
 void tail_stats(const struct tail *t, struct tail_stats *out) {
     *out = t->stats;
     out->files = t->files.n;
+    out->cut_lines = t->line_stats.cut_lines;
+    out->joined_lines = t->line_stats.joined_lines;
+    out->excluded_lines = t->line_stats.excluded_lines;
 }
