@@ -534,6 +534,18 @@ def test_status_names_the_label_to_drop():
     p.close()
 
 
+def test_status_names_whose_series_are_refused():
+    World.get()
+    with bn.Server({'limit.series': '20'}) as s:
+        points = [{'timeUnixNano': str(time.time_ns()), 'asDouble': i, 'attributes': [attr('i', str(i))]} for i in range(50)]
+        metric = {'name': 'too_many', 'gauge': {'dataPoints': points}}
+        s.post('/v1/metrics', {'resourceMetrics': [{'resource': {'attributes': [attr('service.name', 'flooder')]}, 'scopeMetrics': [{'metrics': [metric]}]}]})
+        p = World.chromium.page(s.url + '/status')
+        p.wait(text('flooder', '.refused') + ' && ' + text('30', '.refused'))
+        clean(p, s)
+        p.close()
+
+
 def test_keys_windows_and_the_strip():
     p = visit('/overview', text('checkout', '.sv'))
     for key, path in (('m', '/metrics-explorer'), ('l', '/logs'), ('t', '/traces'), ('s', '/status'), ('o', '/overview')):

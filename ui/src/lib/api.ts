@@ -141,6 +141,8 @@ export interface Cardinality {
   labelValueCountByLabelName: NameCount[];
   memoryInBytesByLabelName: NameCount[];
   seriesCountByLabelValuePair: NameCount[];
+  /** Whose new series are turned away by limit.series: samples of each, `last` in s. */
+  refusedSamplesByTarget?: (NameCount & { last: number })[];
 }
 export const cardinality = async (limit: number, signal: AbortSignal): Promise<Cardinality> => (await prom<Cardinality>('status/tsdb', { limit }, signal)).data;
 

@@ -375,6 +375,9 @@ export const zh: Record<string, string> = {
   // cardinality
   Cardinality: '基数',
   '{0} series in memory': '内存中有 {0} 条序列',
+  'series limit reached: new series are refused': '已达序列上限：拒绝新序列',
+  'Refused: whose': '被拒绝者',
+  last: '最近',
   'Metrics by series': '按序列数排列的指标',
   'Labels by number of values': '按取值数排列的标签',
   'Label pairs by series': '按序列数排列的标签对',

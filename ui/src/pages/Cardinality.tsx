@@ -1,7 +1,7 @@
 // Status: how many series there are and of what, and which label to drop when they are too many.
 import { cardinality, seriesOf, type NameCount } from '../lib/api';
 import { dropLabel, dropMetric, labelToDrop, type Advice } from '../lib/cardinality';
-import { bytes, count } from '../lib/fmt';
+import { bytes, count, dur } from '../lib/fmt';
 import { T } from '../lib/i18n';
 import { useData } from '../lib/live';
 import { href } from '../lib/url';
@@ -23,12 +23,34 @@ async function load(signal: AbortSignal) {
 export function Cardinality({ at }: { at: number }) {
   const { value: c, error } = useData('', load, String(Math.floor(at / 3e4)));
   if (!c) return error ? <Failure error={error} /> : null;
+  const refused = c.refusedSamplesByTarget ?? [];
   return (
     <section class="card wide">
       <h2>
         {T('Cardinality')}
         <small>{T('{0} series in memory', count(c.headStats.numSeries))}</small>
+        {refused.length > 0 && <span class="tag err">{T('series limit reached: new series are refused')}</span>}
       </h2>
+      {refused.length > 0 && (
+        <table class="refused">
+          <thead>
+            <tr>
+              <th>{T('Refused: whose')}</th>
+              <th class="n">{T('samples')}</th>
+              <th class="n">{T('last')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {refused.map((r) => (
+              <tr>
+                <td class="m">{r.name}</td>
+                <td class="n e">{count(r.value)}</td>
+                <td class="n">{T('{0} ago', dur(Math.max(0, at - r.last * 1e3)))}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
       <div class="tops">
         <Top title={T('Metrics by series')} rows={c.seriesCountByMetricName} show={count} link={(n) => href('/metrics-explorer', { m: n, q: n, find: n })} />
         <Top title={T('Labels by number of values')} rows={c.labelValueCountByLabelName} show={count} mark={c.advice?.label} />
