@@ -280,6 +280,39 @@ static bool too_many(const struct decoder *d, const uint8_t *at, struct err *e) 
     return damaged(d, at, "more of them than timestamps", e);
 }
 
+/* The same before the first tick that is asked for: only the running value matters. Stops in front of anything unusual. */
+static void skip_run(struct decoder *d) {
+    const uint8_t *p = d->p;
+    size_t tick = d->tick;
+    uint64_t m = d->m;
+    while (p < d->end && tick < d->lo) {
+        unsigned op = *p;
+        if (op <= CELL_BYTE_MAX) {
+            m += (uint64_t)unzigzag(op);
+            p++;
+            tick++;
+        } else if (op >= CELL_REPEAT && op < CELL_SKIP) {
+            size_t run = op - CELL_REPEAT + 1;
+            if (run > d->lo - tick) break;
+            p++;
+            tick += run;
+        } else if (op < CELL_REPEAT && (size_t)(d->end - p) > sizeof(uint64_t)) {
+            unsigned extra = delta_extra(op);
+            uint64_t word;
+            memcpy(&word, p + 1, sizeof word);
+            m += (uint64_t)unzigzag(delta_base(op) + (word & UINT64_MAX >> (64 - 8 * extra)));
+            p += 1 + extra;
+            tick++;
+        } else {
+            break;
+        }
+    }
+    if (m != d->m) d->v = (double)(int64_t)m / decimal_pow10[d->k];
+    d->p = p;
+    d->tick = tick;
+    d->m = m;
+}
+
 /* Differences and repeats, up to another operation: most of all that is ever read, so its state is in registers and its reads are of 8 bytes. */
 static bool decode_run(struct decoder *d, struct err *e) {
     const uint8_t *p = d->p;
@@ -395,6 +428,8 @@ bool cells_read(str bytes, const int64_t *clock, size_t clock_n, int64_t from_ms
     if (bytes.n == 0 || d.lo >= d.hi) return true;
     if (!columns_reserve(out, MIN(d.hi - d.lo, bytes.n * CELL_REPEAT_MAX), e)) return false;
     while (d.p < d.end && d.tick < d.hi) {
+        if (d.decimal && d.tick < d.lo) skip_run(&d);
+        if (d.p == d.end) break;
         if (!(*d.p < CELL_SKIP ? decode_run(&d, e) : decode_special(&d, e))) return false;
     }
     end_stretch(&d);
