@@ -1,11 +1,10 @@
-"""./dev bench: what binnacle promises in figures, measured through its front door on this machine. bench.py BUILD_DIR [--smoke] [--readme]
+"""./dev bench: what binnacle promises in figures, measured through its front door on this machine. bench.py BUILD_DIR [--smoke] [--readme] [--json FILE]
 
-Every figure is the median of RUNS runs; floors are asserted with --smoke loosened by a factor that a busy CI machine needs (printed). Server CPU is
-read from /proc; the load comes from this process, one connection, one request at a time, so ingest figures are of one thread of the server."""
+Every figure is the median of RUNS runs; floors are asserted with --smoke loosened by a factor that a busy CI machine needs (printed). The load comes from
+this process, one connection, one request at a time, so ingest figures are of one thread of the server. Beside other programs: ./dev bench metrics."""
 import http.client
 import json
 import os
-import platform
 import random
 import statistics
 import subprocess
@@ -17,37 +16,19 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../
 build = os.path.abspath(sys.argv[1])
 os.environ['BINNACLE'] = os.path.join(build, 'binnacle')
 import bn  # noqa: E402
+import figures  # noqa: E402
+from figures import cpu_seconds  # noqa: E402
 
 SMOKE = '--smoke' in sys.argv
 RUNS = 3
 SLACK = 4 if SMOKE else 1
-rows, failed = [], 0
+table = figures.Figures('./dev bench', ('binnacle',))
 
 
-def report(what, value, unit, floor=None, at_least=True):
-    """One line of the table; floor: what the project promises."""
-    global failed
-    limit = None if floor is None else floor / SLACK if at_least else floor * SLACK
-    ok = limit is None or (value >= limit if at_least else value <= limit)
-    failed += not ok
-    promise = '' if floor is None else '%s %s%s' % ('>=' if at_least else '<=', format_value(floor), unit)
-    rows.append((what, format_value(value) + unit, promise, 'ok' if ok else 'MISSED'))
-    print('%-58s %14s  %-14s %s' % rows[-1], flush=True)
-
-
-def format_value(v):
-    return '%.2f M' % (v / 1e6) if v >= 1e6 else '%.0f k' % (v / 1e3) if v >= 1e4 else '%.1f ' % v
-
-
-def cpu_seconds(pid):
-    with open('/proc/%d/stat' % pid) as f:
-        fields = f.read().rsplit(')', 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
-
-
-def rss_mb(pid):
-    with open('/proc/%d/status' % pid) as f:
-        return next(int(line.split()[1]) for line in f if line.startswith('VmRSS')) / 1024
+def report(what, value, unit, at_most=None, at_least=None):
+    """One line of the table, with what the project promises."""
+    promise = figures.at_most(at_most * SLACK) if at_most else figures.at_least(at_least / SLACK) if at_least else None
+    table.line(what, unit, {'binnacle': value}, promise)
 
 
 def median(f):
@@ -157,8 +138,8 @@ def span_bodies():
 def ingest(name, path, content_type, make, floor):
     bodies, items = make()
     runs = [push(path, content_type, bodies, items) for _ in range(RUNS)]
-    report('ingest %s, per server CPU-second' % name, statistics.median(r[0] for r in runs), '/s', floor)
-    report('ingest %s, wall, one connection awaiting each reply' % name, statistics.median(r[1] for r in runs), '/s')
+    report('ingest %s, per server CPU-second' % name, statistics.median(r[0] for r in runs), '1/s', at_least=floor)
+    report('ingest %s, wall, one connection awaiting each reply' % name, statistics.median(r[1] for r in runs), '1/s')
 
 
 def idle():
@@ -166,28 +147,23 @@ def idle():
         bn.wait_for(lambda: s.counters().get('binnacle_scrapes_total', 0) >= 10, 'ten scrapes', server=s)
         cpu = cpu_seconds(s.process.pid)
         time.sleep(5)  # the measured stretch
-        return rss_mb(s.process.pid), (cpu_seconds(s.process.pid) - cpu) / 5 * 100
+        return figures.memory_bytes(s.process.pid) / 2**20, (cpu_seconds(s.process.pid) - cpu) / 5 * 100
 
 
 def main():
-    with open('/proc/cpuinfo') as f:
-        model = next((line.split(':')[1].strip() for line in f if line.startswith('model name')), '?')
     version = subprocess.run([bn.BINNACLE, 'version'], capture_output=True, text=True).stdout.strip()
-    print('%s; Linux %s; %d x %s; medians of %d runs%s\n' % (version, platform.release(), os.cpu_count(), model, RUNS, '; smoke: floors loosened x%d' % SLACK if SMOKE else ''))
-    report('binary', os.path.getsize(bn.BINNACLE) / 2**20, ' MB', 8, False)
-    report('start to first answered query', median(start_to_answer_ms), ' ms', 50, False)
+    about = {'machine': figures.machine(), 'versions': {'binnacle': version}, 'runs': RUNS, 'smoke': SMOKE}
+    table.head('%s; %s; medians of %d runs%s' % (version, about['machine'], RUNS, '; smoke: floors loosened x%d' % SLACK if SMOKE else ''))
+    report('binary', os.path.getsize(bn.BINNACLE) / 2**20, 'MB', at_most=8)
+    report('start to first answered query', median(start_to_answer_ms), 'ms', at_most=50)
     rss, cpu = idle()
-    report('memory (RSS), collecting the host every second', rss, ' MB', 20, False)
-    report('CPU, collecting the host every second', cpu, ' %')
+    report('memory (RSS), collecting the host every second', rss, 'MB', at_most=20)
+    report('CPU, collecting the host every second', cpu, '%')
     ingest('text exposition samples', '/api/v1/import/prometheus', 'text/plain', text_bodies, 1e6)
     ingest('OTLP spans (protobuf)', '/v1/traces', 'application/x-protobuf', span_bodies, 200e3)
     ingest('log lines (_bulk)', '/_bulk', 'application/x-ndjson', log_bodies, 200e3)
-    if '--readme' in sys.argv:
-        print('\n| what | measured | promised |\n|---|---|---|')
-        for what, value, promise, _ in rows:
-            print('| %s | %s | %s |' % (what, value, promise))
-    print('\n%d of %d figures missed their floor' % (failed, sum(1 for r in rows if r[2])) if failed else '\nevery floor reached')
-    sys.exit(1 if failed else 0)
+    json_path = sys.argv[sys.argv.index('--json') + 1] if '--json' in sys.argv else None
+    sys.exit(table.finish(json_path, '--readme' in sys.argv, about))
 
 
 main()

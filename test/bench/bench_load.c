@@ -4,7 +4,8 @@
  *                                                            connections wait for each other after a step, so that time goes on in order
  *   bench_load query FILE PORT PID N SECONDS                 each line NAME <tab> PATH of FILE: up to N requests or SECONDS on one connection
  *
- * A body that is answered 503 is sent again after 50 ms, up to 200 times; other refusals are counted and not repeated, 429 neither (Prometheus' default). */
+ * A body that is answered 503 is sent again after 50 ms, up to 200 times; other refusals are counted and not repeated, 429 neither (Prometheus'
+ * default). */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
