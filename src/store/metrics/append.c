@@ -247,9 +247,9 @@ static void append_rows(struct append *p) {
         int64_t t_ms = r->sample_n ? b->t_ms[r->sample_at + r->sample_n - 1] : 0;
         for (uint32_t k = 0; k < r->exemplar_n; k++) {
             const struct exemplar *x = &b->exemplars[r->exemplar_at + k];
-            exemplar_keep(p->db, row, x, t_ms);
+            bool new = exemplar_keep(p->db, row, x, t_ms);
             p->r.exemplars++;
-            if (p->db->wal) journal_exemplar(&p->db->journal, &p->db->head, row, x, x->t_ms ? x->t_ms : t_ms);
+            if (new && p->db->wal) journal_exemplar(&p->db->journal, &p->db->head, row, x, x->t_ms ? x->t_ms : t_ms);
         }
     }
 }

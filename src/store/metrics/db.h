@@ -22,7 +22,8 @@ struct source {
 };
 
 struct kept_exemplar {
-    uint32_t row;
+    uint32_t row;  /* ID_NONE: of a series that was forgotten */
+    uint64_t hash; /* of all of it */
     int64_t t_ms;
     double v;
     struct arena *arena; /* holds the labels */
@@ -42,10 +43,11 @@ struct tsdb {
     struct arena *meta_bytes;
     VEC(struct metric_meta) metas;
     struct map by_family;            /* hash of the family -> position + 1 */
-    struct kept_exemplar *exemplars; /* ring of EXEMPLARS_MAX, made with the first */
+    struct kept_exemplar *exemplars; /* ring of o.exemplars_max, made with the first */
+    struct map by_exemplar;          /* hash of all of it -> position in the ring + 1 */
     size_t exemplar_n;               /* ever kept */
     struct refused refused;
-    struct tsdb_stats stats;         /* the counters; tsdb_stats() fills in the rest */
+    struct tsdb_stats stats; /* the counters; tsdb_stats() fills in the rest */
 
     char *dir;                     /* NULL: memory only */
     struct wal *wal;               /* NULL: memory only, or before tsdb_attach_wal */
@@ -53,8 +55,8 @@ struct tsdb {
     struct journal_reader *reader; /* until tsdb_attach_wal */
     VEC(struct part *) parts;      /* by min_ms */
     uint64_t next_seq;
-    uint64_t log_position;  /* records below are in parts */
-    uint64_t seal_position; /* what the part being sealed will cover */
+    uint64_t log_position;    /* records below are in parts */
+    uint64_t seal_position;   /* what the part being sealed will cover */
     bool sealing, compacting;
     struct deletions *deletions;
     uint64_t deletion_n;                    /* number of the newest deletion */
@@ -63,11 +65,12 @@ struct tsdb {
     struct snapshot *snapshots;             /* that wait for the head to be sealed */
     int64_t filled_since_ms, retry_seal_ms; /* tick's clock; 0: empty / at once */
 };
-enum { EXEMPLARS_MAX = 16384, SEAL_RETRY_MS = 10000, INDEX_IDLE_S = 60 };
+enum { EXEMPLARS_MAX = 16384 /* unless set */, SEAL_RETRY_MS = 10000, INDEX_IDLE_S = 60 };
 
-struct source *source_find(struct tsdb *db, struct labels target); /* makes it when it is new */
-void exemplar_keep(struct tsdb *db, uint32_t row, const struct exemplar *x, int64_t default_t_ms);
-bool meta_keep(struct tsdb *db, const struct metric_meta *m); /* true: it is new or changed */
+struct source *source_find(struct tsdb *db, struct labels target);                                 /* makes it when it is new */
+bool exemplar_keep(struct tsdb *db, uint32_t row, const struct exemplar *x, int64_t default_t_ms); /* true: it is new */
+size_t exemplars_kept(const struct tsdb *db);                                                      /* how many of the ring are filled */
+bool meta_keep(struct tsdb *db, const struct metric_meta *m);                                      /* true: it is new or changed */
 
 /* The index of a part, loaded when it is not. */
 MUST_USE bool db_part_index(struct tsdb *db, struct part *p, struct err *e);
@@ -76,7 +79,6 @@ void db_insert_part(struct tsdb *db, struct part *p);
 void db_remove_part(struct tsdb *db, size_t at, bool unlink_file);
 /* A new epoch of the log: everything is defined anew. */
 void db_new_epoch(struct tsdb *db);
-void db_log_metas(struct tsdb *db);
 /* Forgets what has had no samples for long: labels of pods that are gone must not stay in memory. */
 void db_forget_idle(struct tsdb *db);
 

@@ -42,19 +42,45 @@ void tsdb_metadata(struct tsdb *db, str family, struct arena *a, struct metric_m
     *n = count;
 }
 
-/* --- exemplars: the newest EXEMPLARS_MAX, in memory */
+/* --- exemplars: the newest, in memory; a target shows the same one at each scrape until it has another */
 
-void exemplar_keep(struct tsdb *db, uint32_t row, const struct exemplar *x, int64_t default_t_ms) {
-    if (!db->exemplars) db->exemplars = mem_zalloc(EXEMPLARS_MAX * sizeof *db->exemplars);
-    struct kept_exemplar *k = &db->exemplars[db->exemplar_n++ % EXEMPLARS_MAX];
-    if (k->arena)
+size_t exemplars_kept(const struct tsdb *db) {
+    return MIN(db->exemplar_n, (size_t)db->o.exemplars_max);
+}
+
+static uint64_t hash_exemplar(uint32_t row, int64_t t_ms, double v, struct labels ls) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return hash_mix(hash_mix(row, (uint64_t)t_ms), hash_mix(bits, labels_hash(ls)));
+}
+
+static size_t find_exemplar(const struct tsdb *db, uint64_t hash, uint32_t row) {
+    for (size_t at = map_first(&db->by_exemplar, hash); at != MAP_END; at = map_next(&db->by_exemplar, at, hash))
+        if (db->exemplars[db->by_exemplar.slots[at].value - 1].row == row) return at;
+    return MAP_END;
+}
+
+bool exemplar_keep(struct tsdb *db, uint32_t row, const struct exemplar *x, int64_t default_t_ms) {
+    if (!db->exemplars) db->exemplars = mem_zalloc(db->o.exemplars_max * sizeof *db->exemplars);
+    /* Without a time of its own it is told by the rest: else each scrape would have another. */
+    uint64_t hash = hash_exemplar(row, x->t_ms, x->v, x->labels);
+    if (find_exemplar(db, hash, row) != MAP_END) return false;
+    size_t place = db->exemplar_n++ % db->o.exemplars_max;
+    struct kept_exemplar *k = &db->exemplars[place];
+    if (k->arena) {
+        size_t old = find_exemplar(db, k->hash, k->row);
+        if (old != MAP_END) map_remove(&db->by_exemplar, old);
         arena_reset(k->arena);
-    else
+    } else {
         k->arena = arena_new(256);
+    }
+    map_put(&db->by_exemplar, hash, place + 1);
     k->row = row;
+    k->hash = hash;
     k->t_ms = x->t_ms ? x->t_ms : default_t_ms;
     k->v = x->v;
     k->labels = labels_copy(k->arena, x->labels);
+    return true;
 }
 
 static int by_series_then_time(const void *a, const void *b) {
@@ -72,7 +98,7 @@ bool tsdb_exemplars(struct tsdb *db, const struct matcher *m, size_t n, int64_t 
     if (!index_match(x, m, n, a, &found, e)) return false;
     uint8_t *wanted = arena_zalloc(a, MAX(x->rows.n, 1));
     for (size_t i = 0; i < found.n; i++) wanted[found.p[i].row] = 1;
-    size_t kept = MIN(db->exemplar_n, (size_t)EXEMPLARS_MAX);
+    size_t kept = exemplars_kept(db);
     struct series_exemplar *list = arena_new_n(a, struct series_exemplar, kept);
     size_t count = 0;
     for (size_t i = 0; i < kept; i++) {

@@ -102,6 +102,7 @@ bool tsdb_open(const struct tsdb_options *o, struct tsdb **out, struct err *e) {
     db->o.dir = NULL;
     if (db->o.seal_age_ms == 0) db->o.seal_age_ms = SEAL_AGE_MS;
     if (db->o.head_bytes_max == 0) db->o.head_bytes_max = o->dir ? HEAD_BYTES_MAX : SIZE_MAX / 4;
+    if (db->o.exemplars_max == 0) db->o.exemplars_max = EXEMPLARS_MAX;
     db->next_seq = 1;
     db->deletions = deletions_change(&(struct deletions){0}, NULL, 0, NULL);
     head_init(&db->head);
@@ -121,7 +122,7 @@ bool tsdb_open(const struct tsdb_options *o, struct tsdb **out, struct err *e) {
 }
 
 static void use_exemplar(void *arg, uint32_t row, const struct exemplar *x) {
-    exemplar_keep(arg, row, x, x->t_ms);
+    (void)exemplar_keep(arg, row, x, x->t_ms);
 }
 static void use_meta(void *arg, const struct metric_meta *m) {
     meta_keep(arg, m);
@@ -140,6 +141,24 @@ bool tsdb_replay(struct tsdb *db, uint64_t lsn, str payload, struct err *e) {
     return true;
 }
 
+/* Metadata and exemplars live in memory and in the log: each epoch repeats them. */
+static void log_kept(struct tsdb *db) {
+    size_t exemplars = exemplars_kept(db);
+    if (!db->wal || db->metas.n + exemplars == 0 || !wal_ready(db->wal, NULL)) return;
+    struct source *s = source_find(db, (struct labels){0});
+    journal_begin(&db->journal, (uint32_t)(s - db->sources.p), s->seq++);
+    for (size_t i = 0; i < db->metas.n; i++) journal_meta(&db->journal, &db->metas.p[i]);
+    for (size_t i = 0; i < exemplars; i++) {
+        const struct kept_exemplar *k = &db->exemplars[(db->exemplar_n + i) % exemplars]; /* the oldest first */
+        if (k->row == ID_NONE) continue;
+        journal_exemplar(&db->journal, &db->head, k->row, &(struct exemplar){k->labels, k->v, k->t_ms}, k->t_ms);
+    }
+    uint64_t lsn;
+    bool ok = wal_append(db->wal, WAL_METRICS, journal_end(&db->journal), &lsn, NULL);
+    assert(ok);
+    (void)ok;
+}
+
 void db_new_epoch(struct tsdb *db) {
     journal_new_epoch(&db->journal, db->wal ? wal_next_lsn(db->wal) : 0);
     for (size_t i = 0; i < db->head.series.n; i++) {
@@ -147,19 +166,7 @@ void db_new_epoch(struct tsdb *db) {
         db->head.series.p[i].absolute = 1;
     }
     for (size_t i = 0; i < db->sources.n; i++) db->sources.p[i].seq = 0;
-    db_log_metas(db);
-}
-
-/* Metadata lives in memory and in the log: each epoch repeats it. */
-void db_log_metas(struct tsdb *db) {
-    if (!db->wal || db->metas.n == 0 || !wal_ready(db->wal, NULL)) return;
-    struct source *s = source_find(db, (struct labels){0});
-    journal_begin(&db->journal, (uint32_t)(s - db->sources.p), s->seq++);
-    for (size_t i = 0; i < db->metas.n; i++) journal_meta(&db->journal, &db->metas.p[i]);
-    uint64_t lsn;
-    bool ok = wal_append(db->wal, WAL_METRICS, journal_end(&db->journal), &lsn, NULL);
-    assert(ok);
-    (void)ok;
+    log_kept(db);
 }
 
 static void forget_sources(struct tsdb *db, const uint32_t *moved) {
@@ -192,7 +199,7 @@ void db_forget_idle(struct tsdb *db) {
     uint32_t *moved = head_forget_idle(&db->head, db->head.newest_ms - 2 * db->o.seal_age_ms);
     if (!moved) return;
     forget_sources(db, moved);
-    size_t kept = db->exemplars ? MIN(db->exemplar_n, (size_t)EXEMPLARS_MAX) : 0;
+    size_t kept = exemplars_kept(db);
     for (size_t i = 0; i < kept; i++)
         if (db->exemplars[i].row != ID_NONE) db->exemplars[i].row = moved[db->exemplars[i].row];
     free(moved);
@@ -226,8 +233,9 @@ void tsdb_close(struct tsdb *db) {
     arena_free(db->meta_bytes);
     vec_done(&db->metas);
     map_done(&db->by_family);
-    for (size_t i = 0; db->exemplars && i < EXEMPLARS_MAX; i++) arena_free(db->exemplars[i].arena);
+    for (size_t i = 0; i < exemplars_kept(db); i++) arena_free(db->exemplars[i].arena);
     free(db->exemplars);
+    map_done(&db->by_exemplar);
     free(db->dir);
     free(db);
 }

@@ -27,6 +27,7 @@ struct tsdb_options {
     uint64_t series_max; /* active series; new ones beyond are dropped and counted, old ones never */
     unsigned labels_per_series_max;
     size_t label_value_bytes_max;
+    uint32_t exemplars_max;                       /* the newest are kept, over restarts too; 0: 16,384 */
     int64_t out_of_order_ms;                      /* accept samples that much older than the newest of the database; 0: in order only */
     int64_t retention_ms;                         /* of raw samples; 0: for ever */
     int64_t retention_5m_ms, retention_1h_ms;     /* of what they are down-sampled to then; 0, or not longer than raw: that tier is not made */

@@ -145,6 +145,41 @@ static void retention_unlinks_old_parts(void **state) {
     disk_remove(&d);
 }
 
+static void push_exemplar(struct tsdb *db, int64_t t_ms, const char *trace) {
+    struct metric_batch *b = help_batch("job=x");
+    help_add(b, "__name__=reqs_total", t_ms, (double)t_ms);
+    struct label *id = arena_new_n(b->arena, struct label, 1);
+    *id = (struct label){STR("trace_id"), arena_str(b->arena, str_c(trace))};
+    b->exemplars = arena_new_n(b->arena, struct exemplar, 1);
+    b->exemplars[0] = (struct exemplar){{id, 1}, 0.5, 0};
+    b->exemplar_n = b->rows[0].exemplar_n = 1;
+    tsdb_append(db, b, NULL, NULL);
+}
+
+static void exemplars_outlive_the_log_they_came_in_and_are_kept_once(void **state) {
+    (void)state;
+    struct disk d;
+    disk_make(&d);
+    d.options.exemplars_max = 3;
+    disk_open(&d);
+    static const char *const traces[] = {"a", "b", "b", "b", "c", "d"}; /* shown until there is another */
+    for (int i = 0; i < 6; i++) push_exemplar(d.db, 1000 * (i + 1), traces[i]);
+    disk_seal(&d, 1);
+    for (int life = 0; life < 3; life++) {
+        AUTO(arena_free) struct arena *a = arena_new(4096);
+        struct series_exemplar *found;
+        size_t n;
+        struct matcher m = help_eq("job", "x");
+        assert_true(tsdb_exemplars(d.db, &m, 1, 0, 10000, a, &found, &n, NULL));
+        assert_int_equal(n, 3);
+        for (size_t i = 0; i < 3; i++) assert_true(str_eq(labels_get(found[i].exemplar.labels, STR("trace_id")), str_c(&"b\0c\0d"[2 * i])));
+        assert_int_equal(found[0].exemplar.t_ms, 2000);
+        disk_reopen(&d);
+    }
+    disk_close(&d);
+    disk_remove(&d);
+}
+
 static void replays_everything_a_series_can_hold(void **state) {
     (void)state;
     struct disk d;
@@ -383,6 +418,7 @@ int main(void) {
         cmocka_unit_test(reads_parts_frozen_rows_and_the_head_as_one),
         cmocka_unit_test(compacts_small_parts_and_removes_them),
         cmocka_unit_test(retention_unlinks_old_parts),
+        cmocka_unit_test(exemplars_outlive_the_log_they_came_in_and_are_kept_once),
         cmocka_unit_test(replays_everything_a_series_can_hold),
         cmocka_unit_test(seals_while_replaying_more_than_memory_allows),
         cmocka_unit_test(series_with_the_same_labels_from_two_sources_survive_a_replay),
