@@ -87,19 +87,19 @@ class Figures:
         print(text + '\n')
         print('%-58s %-9s' % ('', 'unit') + ''.join(' %15s' % c for c in self.columns) + '  %-18s %s' % ('promise', ''), flush=True)
 
-    def line(self, what, unit, values, promise=None):
-        """Ratios are the other programs' values over binnacle's: above 1, binnacle needs less."""
+    def line(self, what, unit, values, promise=None, detail=False):
+        """Ratios are the other programs' values over binnacle's: above 1, binnacle needs less. A detail is left out of the README."""
         ok = promise is None or promise.kept(values)
         self.missed += not ok
         own = values.get('binnacle')
         ratios = {name: v / own for name, v in values.items() if name != 'binnacle' and own and isinstance(v, (int, float))}
-        self.rows.append({'what': what, 'unit': unit, 'values': values, 'ratios': ratios, 'promise': promise.text if promise else '', 'ok': ok})
+        self.rows.append({'what': what, 'unit': unit, 'values': values, 'ratios': ratios, 'promise': promise.text if promise else '', 'ok': ok, 'detail': detail})
         cells = [number(values.get(c)) + (' (%sx)' % number(ratios[c]) if c in ratios else '') for c in self.columns]
         print('%-58s %-9s' % (what, unit) + ''.join(' %15s' % c for c in cells) + '  %-18s %s' % (self.rows[-1]['promise'], '' if promise is None else 'ok' if ok else 'MISSED'), flush=True)
 
     def markdown(self):
         out = ['| what | unit | %s | promised |' % ' | '.join(self.columns), '|---|---|%s---|' % ('---|' * len(self.columns))]
-        for r in self.rows:
+        for r in (r for r in self.rows if not r['detail']):
             cells = ['%s (%sx)' % (number(r['values'].get(c)), number(r['ratios'][c])) if c in r['ratios'] else number(r['values'].get(c)) for c in self.columns]
             out.append('| %s | %s | %s | %s |' % (r['what'], r['unit'], ' | '.join(cells), (r['promise'] + ('' if r['ok'] else ', **missed**')) if r['promise'] else ''))
         return '\n'.join(out)
