@@ -63,7 +63,8 @@ static const struct option options[] = {
     {"tail.from-start", SWITCH, AT(tail_from_start), "off", "read files that are there at the first start from their beginning, not from their end"},
     {"tail.line-bytes", BYTES, AT(tail_line_bytes), "256KiB", "longer lines are cut there, marked and counted"},
     {"tail.multiline", SWITCH, AT(tail_multiline), "on", "join stack traces of Java, Python, Go and Ruby into one event"},
-    {"tail.idle-flush", DURATION, AT(tail_idle_flush_ms), "5s", "send an unfinished last line when nothing was written for so long; 0s: it waits for its end"},
+    {"tail.idle-flush", DURATION, AT(tail_idle_flush_ms), "5s",
+     "send an unfinished last line when nothing was written for so long; 0s: it waits for its end"},
     {"self.logs", SWITCH, AT(self_logs), "on", "keep binnacle's own log lines"},
     {"self.traces", SWITCH, AT(self_traces), "on", "keep binnacle's own requests as traces of service binnacle"},
 
@@ -86,6 +87,7 @@ static const struct option options[] = {
     {"wal.segment-bytes", BYTES, AT(wal_segment_bytes), "64MiB", "size of a WAL segment"},
     {"wal.queue-bytes", BYTES, AT(wal_queue_bytes), "64MiB", "most data waiting for the disk; more is refused"},
     {"limit.series", COUNT, AT(series_max), "2000000", "active series; new ones beyond are dropped and counted, old ones never"},
+    {"limit.exemplars", COUNT, AT(exemplars_max), "16384", "exemplars kept, the newest ones, over restarts too"},
     {"limit.labels", COUNT, AT(labels_max), "128", "labels of a series"},
     {"limit.label-value-bytes", BYTES, AT(label_value_bytes), "16KiB", "length of a label value"},
     {"limit.attributes", COUNT, AT(attrs_max), "1024", "attributes of a log line or span (flattened)"},

@@ -60,7 +60,7 @@ struct options {
     int64_t wal_window_ms;
     bool wal_sync;
     uint64_t wal_segment_bytes, wal_queue_bytes;
-    uint64_t series_max, labels_max, label_value_bytes, attrs_max, value_bytes;
+    uint64_t series_max, exemplars_max, labels_max, label_value_bytes, attrs_max, value_bytes;
     int64_t out_of_order_ms, seal_age_ms;
     uint64_t metrics_head_bytes, events_head_bytes;
 

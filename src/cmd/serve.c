@@ -27,6 +27,7 @@
 #include "ingest/syslog.h"
 #include "ingest/tail.h"
 #include "net/http_client.h"
+#include "store/metrics/refused.h"
 
 struct serve {
     struct options options;
@@ -43,6 +44,8 @@ struct serve {
     struct push_door *push[3];
     struct forward_settings forward;
     struct timer *tick;
+    uint64_t refused_said; /* dropped_series_limit in the last message */
+    int64_t refused_said_ms;
     struct app app;
     struct labels external_labels;
     struct regex *cors_origin;
@@ -420,9 +423,28 @@ static bool start_tail(struct serve *s, struct err *e) {
 
 /* --- life */
 
+/* Series beyond the limit, once a minute while there are any: whose they are. */
+static void say_refused(struct serve *s, int64_t now_ms) {
+    struct tsdb_stats m;
+    tsdb_stats(s->store->metrics, &m);
+    if (m.dropped_series_limit == s->refused_said || now_ms < s->refused_said_ms + 60 * MS_PER_S) return;
+    AUTO(arena_free) struct arena *a = arena_new(4096);
+    const struct refused_target *top;
+    size_t n = tsdb_refused_targets(s->store->metrics, a, &top);
+    str names = STR_NULL;
+    for (size_t i = 0; i < MIN(n, (size_t)3); i++)
+        names = arena_printf(a, "%" STR_F "%s%.*s %llu", STR_A(names), i ? ", " : "", (int)top[i].text_n, top[i].text,
+                             (unsigned long long)top[i].samples);
+    log_warn("serve", "limit.series is reached: dropped %llu samples of new series since the last message; most in all: %" STR_F,
+             (unsigned long long)(m.dropped_series_limit - s->refused_said), STR_A(names));
+    s->refused_said = m.dropped_series_limit;
+    s->refused_said_ms = now_ms;
+}
+
 static void tick(void *arg) {
     struct serve *s = arg;
     store_tick(s->store, clock_wall_ms());
+    say_refused(s, clock_wall_ms());
 }
 
 static void on_stop(void *arg, int signo) {
@@ -442,6 +464,7 @@ static bool open_store(struct serve *s, struct err *e) {
                 .segment_bytes = o->wal_segment_bytes,
                 .queue_bytes_max = o->wal_queue_bytes},
         .metrics = {.series_max = o->series_max,
+                    .exemplars_max = (uint32_t)MIN(o->exemplars_max, UINT64_C(1) << 24),
                     .labels_per_series_max = (unsigned)o->labels_max,
                     .label_value_bytes_max = o->label_value_bytes,
                     .out_of_order_ms = o->out_of_order_ms,
