@@ -18,11 +18,16 @@ bool labels_eq(struct labels a, struct labels b) {
     return true;
 }
 
+/* Strings of one store are often the same memory. */
+static inline int cmp(str a, str b) {
+    return a.p == b.p && a.n == b.n ? 0 : str_cmp(a, b);
+}
+
 int labels_cmp(struct labels a, struct labels b) {
     size_t n = MIN(a.n, b.n);
     for (size_t i = 0; i < n; i++) {
-        int c = str_cmp(a.l[i].name, b.l[i].name);
-        if (c == 0) c = str_cmp(a.l[i].value, b.l[i].value);
+        int c = cmp(a.l[i].name, b.l[i].name);
+        if (c == 0) c = cmp(a.l[i].value, b.l[i].value);
         if (c != 0) return c;
     }
     return (a.n > b.n) - (a.n < b.n);
