@@ -336,6 +336,8 @@ def test_metrics_are_explored_by_help_labels_and_values():
     p.click('.fac input')
     p.type('memory pod')
     p.wait(number('.mi') + ' == 1 && location.search.includes("find=memory")')
+    p.press('ArrowDown')
+    p.wait('document.activeElement.innerText.startsWith("pod_memory_bytes")')
     p.eval('document.querySelector(".mi .plus").click()')
     p.wait('new URLSearchParams(location.search).get("p2.q") == "pod_memory_bytes"')
     p.wait(text('pod', '.det') + ' && ' + text('12', '.det'))

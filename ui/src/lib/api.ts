@@ -8,11 +8,14 @@ export class ApiError extends Error {
 export const isAbort = (e: unknown): boolean => e instanceof DOMException && e.name === 'AbortError';
 
 /** The page's own polling is not to show up among the traces it looks at: a trace context that is not sampled (W3C Trace Context, flags 00). */
-export const UNTRACED = { traceparent: `00-${hex(16)}-${hex(8)}-00` };
+const UNTRACED = { traceparent: `00-${hex(16)}-${hex(8)}-00` };
 
 function hex(bytes: number): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (b) => b.toString(16).padStart(2, '0')).join('');
 }
+
+/** Longer parameters go into a form, which the endpoints that take long ones (queries) accept, too. */
+const ADDRESS_MAX = 4000;
 
 type Params = Record<string, string | number | null | undefined>;
 
@@ -47,6 +50,7 @@ export function get<T>(path: string, params: Params, signal: AbortSignal): Promi
   const query = new URLSearchParams();
   for (const [k, v] of Object.entries(params)) if (v !== null && v !== undefined && v !== '') query.set(k, String(v));
   const text = query.toString();
+  if (text.length > ADDRESS_MAX) return call<T>(path, { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: text, signal });
   return call<T>(text ? `${path}?${text}` : path, { signal });
 }
 
@@ -110,12 +114,6 @@ export async function queryInstant(query: string, at: number, signal: AbortSigna
 /** Fails with the parser's words if the text is no PromQL. */
 export const parseQuery = (query: string, signal: AbortSignal): Promise<unknown> => prom('parse_query', { query }, signal);
 export const formatQuery = async (query: string, signal: AbortSignal): Promise<string> => (await prom<string>('format_query', { query }, signal)).data;
-
-/** Label sets and values of a vector; other results give none. */
-export async function queryVector(query: string, at: number, signal: AbortSignal): Promise<{ metric: Labels; value: number }[]> {
-  const r = await queryInstant(query, at, signal);
-  return r.resultType === 'vector' ? r.result.map((x: { metric: Labels; value: [number, string] }) => ({ metric: x.metric, value: Number(x.value[1]) })) : [];
-}
 
 export const labelValues = async (name: string, a: number, z: number, signal: AbortSignal, match = ''): Promise<string[]> =>
   (await prom<string[]>(`label/${encodeURIComponent(name)}/values`, { start: a / 1e3, end: z / 1e3, 'match[]': match }, signal)).data;

@@ -21,7 +21,7 @@ export function cached<T>(key: string, load: () => Promise<T>): Promise<T> {
 
 const never = new AbortController().signal;
 
-export const metricNames = (): Promise<string[]> => cached('names', () => labelValues('__name__', win.peek().a, win.peek().z, never));
+const metricNames = (): Promise<string[]> => cached('names', () => labelValues('__name__', win.peek().a, win.peek().z, never));
 export const metricMeta = (): Promise<Record<string, Meta[]>> => cached('metadata', () => metadata(never).catch(() => ({})));
 
 /** Every metric as it is written in a query, with what is known of its family. */

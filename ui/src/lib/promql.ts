@@ -159,9 +159,8 @@ export const AGGREGATES: Record<string, [args: string, does: string]> = {
 
 const GROUPING = ['by', 'without'];
 const MATCHING = ['on', 'ignoring', 'group_left', 'group_right'];
-export const SET_OPERATORS = ['and', 'or', 'unless', 'atan2'];
 /** What can follow an operand, beside the signs. */
-const AFTER = [...SET_OPERATORS, 'offset', 'anchored', 'smoothed'];
+const AFTER = ['and', 'or', 'unless', 'atan2', 'offset', 'anchored', 'smoothed'];
 export const KEYWORDS = new Set([...GROUPING, ...MATCHING, ...AFTER, 'bool', 'fill', 'fill_left', 'fill_right']);
 export const DURATIONS = ['1m', '5m', '10m', '30m', '1h', '6h', '1d', '7d'];
 

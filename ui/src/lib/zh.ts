@@ -389,4 +389,5 @@ export const zh: Record<string, string> = {
   'Label to drop:': '建议去掉的标签：',
   '{0} has {1} values of it: without it {2} series become {3}.': '{0} 有 {1} 个取值：去掉后 {2} 条序列变为 {3} 条。',
   Copy: '复制',
+  'Series that become alike by this collide, and all but one sample of them are rejected as duplicates: drop a label only if others tell them apart.': '因此变得相同的序列会冲突，除一个样本外均作为重复样本被拒绝：仅当其他标签足以区分序列时才去掉标签。',
 };

@@ -121,6 +121,7 @@ function Drop({ a }: { a: Advice }) {
           </div>
         ))}
       </div>
+      <p class="t3">{T('Series that become alike by this collide, and all but one sample of them are rejected as duplicates: drop a label only if others tell them apart.')}</p>
     </div>
   );
 }

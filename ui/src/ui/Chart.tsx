@@ -110,9 +110,9 @@ export function Chart({ x, lines, window: w, shape, zero = false, h = 320, forma
     <div class="chart" style={{ height: `${h}px` }}>
       <canvas ref={base.ref} role="img" aria-label={lines.slice(0, 20).map((l) => l.name).join(', ')} />
       <canvas ref={over.ref} {...handlers} onPointerMove={move} onPointerLeave={leave} />
-      <div ref={links}>
-        {exemplars.map((e) => (
-          <a class={'exemplar' + (e.failed ? ' bad' : '')} href={href('/traces/' + e.trace)} aria-label={`${timeText(e.t, w)} ${format(e.v)} ${e.text}`} onPointerEnter={() => setOn(e)} onFocus={() => setOn(e)} onPointerLeave={() => setOn(null)} onBlur={() => setOn(null)} />
+      <div ref={links} onKeyDown={alongExemplars}>
+        {exemplars.map((e, i) => (
+          <a tabIndex={i ? -1 : 0} class={'exemplar' + (e.failed ? ' bad' : '')} href={href('/traces/' + e.trace)} aria-label={`${timeText(e.t, w)} ${format(e.v)} ${e.text}`} onPointerEnter={() => setOn(e)} onFocus={() => setOn(e)} onPointerLeave={() => setOn(null)} onBlur={() => setOn(null)} />
         ))}
       </div>
       {on && plot.current && (
@@ -128,6 +128,15 @@ export function Chart({ x, lines, window: w, shape, zero = false, h = 320, forma
       )}
     </div>
   );
+}
+
+/** Tab goes to the first exemplar and on to what follows them all; arrows go from one to the next. */
+function alongExemplars(e: KeyboardEvent): void {
+  const at = e.target as HTMLElement;
+  const to = e.key === 'ArrowRight' ? at.nextElementSibling : e.key === 'ArrowLeft' ? at.previousElementSibling : null;
+  if (!to) return;
+  e.preventDefault();
+  (to as HTMLElement).focus();
 }
 
 interface TipProps {

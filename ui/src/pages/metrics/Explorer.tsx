@@ -41,7 +41,7 @@ export function Explorer({ chosen, choose, add }: ExplorerProps) {
   const detail = rows.find((r) => r.name === param('m')) ?? rows.find(isOn);
   const pick = (r: MetricRow) => choose(firstQuery(r, '1m'));
   return (
-    <aside class="fac ex">
+    <aside class="fac ex" onKeyDown={alongRows}>
       <label>
         <input type="search" aria-label={T('Find a metric')} placeholder={T('Find a metric by name, type or help')} value={find} onInput={(e) => setFind(e.currentTarget.value)} onKeyDown={(e) => e.key === 'Enter' && shown[0] && pick(shown[0])} />
         <span class="m">{count(shown.length)}</span>
@@ -77,6 +77,17 @@ export function Explorer({ chosen, choose, add }: ExplorerProps) {
       {detail && <Detail key={detail.name} row={detail} query={chosen} choose={choose} add={add} />}
     </aside>
   );
+}
+
+/** Arrows go from the search field to the list, and from row to row. */
+function alongRows(e: KeyboardEvent & { currentTarget: HTMLElement }): void {
+  if (e.key !== 'ArrowDown' && e.key !== 'ArrowUp') return;
+  const rows = [...e.currentTarget.querySelectorAll<HTMLElement>('.mi > button:first-child')].sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top);
+  const at = rows.indexOf(document.activeElement as HTMLElement);
+  const to = rows[at < 0 ? rows.findIndex((r) => r.getBoundingClientRect().top >= e.currentTarget.getBoundingClientRect().top) : at + (e.key === 'ArrowDown' ? 1 : -1)];
+  if (!to) return;
+  e.preventDefault();
+  to.focus();
 }
 
 /** The labels of a metric and how many values each has; a click on a value narrows the query to it. */
