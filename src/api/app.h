@@ -39,7 +39,7 @@ struct app {
 
 /* One table per file of api/; cmd/serve puts them together. */
 extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], jaeger_v3_routes[], otlp_routes[], push_routes[], ui_routes[],
-    loki_routes[], admin_routes[], import_routes[], influx_routes[];
+    loki_routes[], journal_routes[], admin_routes[], import_routes[], influx_routes[];
 
 /* http_server_config.headers: Access-Control-* for the Prometheus API. */
 size_t prom_cors_headers(void *app, const struct http_exchange *x, struct http_pair *out);
@@ -51,4 +51,14 @@ bool elastic_error_body(void *app, const struct http_exchange *x, int status, st
 bool influx_error_body(const struct http_exchange *x, int status, str reason, struct buf *out, str *content_type);
 
 /* Door kinds (http_route.doors bits). */
-enum { DOOR_MAIN = 1, DOOR_ELASTIC = 2, DOOR_JAEGER = 4, DOOR_OTLP = 8, DOOR_COLLECTOR = 16, DOOR_ZIPKIN = 32, DOOR_LOKI = 64, DOOR_INFLUX = 128 };
+enum {
+    DOOR_MAIN = 1,
+    DOOR_ELASTIC = 2,
+    DOOR_JAEGER = 4,
+    DOOR_OTLP = 8,
+    DOOR_COLLECTOR = 16,
+    DOOR_ZIPKIN = 32,
+    DOOR_LOKI = 64,
+    DOOR_INFLUX = 128,
+    DOOR_JOURNAL = 256
+};

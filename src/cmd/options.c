@@ -41,6 +41,7 @@ static const struct option options[] = {
     {"door.udp-zipkin", TEXT, AT(door_udp_zipkin), "127.0.0.1:5775", "Jaeger agent, Zipkin thrift over UDP, or off"},
     {"udp.buffer", BYTES, AT(udp_buffer_bytes), "8MiB", "kernel receive buffer asked for by each UDP door"},
     {"door.forward", TEXT, AT(door_forward), "127.0.0.1:24224", "Fluentd forward protocol (Fluentd, Fluent Bit, docker's fluentd driver), or off"},
+    {"door.journal", TEXT, AT(door_journal), "127.0.0.1:19532", "systemd-journal-upload, or off"},
     {"door.syslog-tcp", TEXT, AT(door_syslog_tcp), "127.0.0.1:5514", "syslog over TCP, RFC 5424 and 3164, or off"},
     {"door.syslog-udp", TEXT, AT(door_syslog_udp), "127.0.0.1:5514", "syslog over UDP, or off"},
     {"forward.shared-key", SECRET, AT(forward_shared_key), "", "key that forward clients must know; empty: none is asked for"},

@@ -66,6 +66,7 @@ static const struct {
     {"door.collector", offsetof(struct options, door_collector), DOOR_COLLECTOR},
     {"door.zipkin", offsetof(struct options, door_zipkin), DOOR_ZIPKIN},
     {"door.loki", offsetof(struct options, door_loki), DOOR_LOKI},
+    {"door.journal", offsetof(struct options, door_journal), DOOR_JOURNAL},
     {"door.influx", offsetof(struct options, door_influx), DOOR_INFLUX},
 };
 
@@ -98,9 +99,9 @@ static const struct {
     {"door.syslog-udp", "{door=\"syslog-udp\"}", offsetof(struct options, door_syslog_udp), &syslog_udp_protocol, 0, true},
 };
 
-static const struct http_route *const route_tables[] = {admin_routes,  otlp_routes,      push_routes, prometheus_routes,
-                                                        jaeger_routes, jaeger_v3_routes, loki_routes, import_routes,
-                                                        influx_routes, elastic_routes,   ui_routes};
+static const struct http_route *const route_tables[] = {admin_routes,  otlp_routes,      push_routes,    prometheus_routes,
+                                                        jaeger_routes, jaeger_v3_routes, loki_routes,    journal_routes,
+                                                        import_routes, influx_routes,    elastic_routes, ui_routes};
 
 static str door_address(const struct options *o, size_t offset) {
     return *(const str *)((const char *)o + offset);

@@ -60,3 +60,14 @@ uint8_t severity_from_value(const struct value *level) {
     if (level->type != VAL_INT || level->i < 10 || level->i > 69) return 0;
     return (uint8_t)((level->i / 10 - 1) * 4 + 1); /* bunyan, pino: 10 trace, 20 debug, ... 60 fatal */
 }
+
+void severity_from_syslog(uint64_t level, uint8_t *number, str *text) {
+    static const struct {
+        str name;
+        uint8_t number;
+    } levels[] = {{STR_INIT("emerg"), FATAL},  {STR_INIT("alert"), ERROR + 2}, {STR_INIT("crit"), ERROR + 1}, {STR_INIT("err"), ERROR},
+                  {STR_INIT("warning"), WARN}, {STR_INIT("notice"), INFO + 1}, {STR_INIT("info"), INFO},      {STR_INIT("debug"), DEBUG}};
+    if (level >= ARRAY_N(levels)) return;
+    *number = levels[level].number;
+    *text = levels[level].name;
+}

@@ -6,3 +6,5 @@
 uint8_t severity_from_text(str level);                  /* any case; 0: no known name */
 uint8_t severity_from_value(const struct value *level); /* text, or a bunyan/pino number (30 is INFO) */
 const char *severity_text(uint8_t number);              /* "INFO", "WARN2"...; "" for 0 */
+/* Syslog's and the journal's 0 (emerg) to 7 (debug), as the same appendix maps them; a larger level leaves both as they are. */
+void severity_from_syslog(uint64_t level, uint8_t *number, str *text);

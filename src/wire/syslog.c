@@ -11,13 +11,6 @@ enum { OCTET_DIGITS_MAX = 9, PRIORITY_MAX = 191, NO_PRIORITY = 13 /* RFC 3164 4.
 static const char *const facilities[] = {"kern",   "user",   "mail",     "daemon", "auth",   "syslog", "lpr",     "news",
                                          "uucp",   "cron",   "authpriv", "ftp",    "ntp",    "audit",  "console", "cron2",
                                          "local0", "local1", "local2",   "local3", "local4", "local5", "local6",  "local7"};
-/* What OpenTelemetry's log data model, appendix B, makes of them. */
-static const struct {
-    str name;
-    uint8_t number;
-} severities[] = {{STR_INIT("emerg"), 21},   {STR_INIT("alert"), 19},  {STR_INIT("crit"), 18}, {STR_INIT("err"), 17},
-                  {STR_INIT("warning"), 13}, {STR_INIT("notice"), 10}, {STR_INIT("info"), 9},  {STR_INIT("debug"), 5}};
-
 struct message {
     unsigned priority;
     int64_t time_ns;
@@ -249,8 +242,7 @@ static void add_event(struct log_batch *b, const struct message *m, const struct
     struct event *ev = vec_add(&b->events);
     log_line_known(text, &known, b->arena, ev);
     ev->stream = stream_of(b, m);
-    ev->severity = severities[m->priority % 8].number;
-    ev->severity_text = severities[m->priority % 8].name;
+    severity_from_syslog(m->priority % 8, &ev->severity, &ev->severity_text);
 }
 
 void syslog_decode(str message, const struct syslog_clock *clock, struct log_batch *out) {
