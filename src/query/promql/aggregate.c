@@ -39,13 +39,17 @@ static double *zeros(struct run *r, size_t n) {
     return arena_zalloc(r->a, n * sizeof(double));
 }
 
-static struct group *group_of(struct aggregator *a, const struct series *in) {
+/* Many series, few groups: a key is copied when it is new. NULL: no room for another group, e. */
+static struct group *group_of(struct aggregator *a, const struct series *in, struct err *e) {
+    enum { COLUMNS_MAX = 5 };
     struct run *r = a->g->r;
-    struct labels key =
-        a->node->agg.without ? labels_drop(r, in->labels, a->node->agg.grouping, true) : labels_keep(r, in->labels, a->node->agg.grouping);
+    struct names names = a->node->agg.grouping;
+    struct labels key = a->node->agg.without ? labels_drop(r->window, in->labels, names, true) : labels_keep(r->window, in->labels, names);
     bool added;
     size_t i = label_index_put(r, &a->index, key, &added);
     if (!added) return &a->groups.p[i];
+    if (!run_room(r, a->g->n, COLUMNS_MAX * sizeof(double), e)) return NULL;
+    key = a->index.p[i] = labels_shallow(r->a, key);
     size_t n = a->g->n;
     struct group new = {.labels = key, .drop_name = in->drop_name, .v = column_new(r, n), .c = zeros(r, n)};
     enum agg_op op = a->node->agg.op;
@@ -174,12 +178,13 @@ static void add_hists(struct aggregator *a, struct group *g, const struct series
 
 static bool take(struct drain *s, struct series *in, struct err *e) {
     struct aggregator *a = CONTAINER_OF(s, struct aggregator, drain);
-    struct group *g = group_of(a, in);
+    struct group *g = group_of(a, in, e);
+    if (!g) return false;
     enum agg_op op = a->node->agg.op;
     if (in->h) {
         add_hists(a, g, in);
-        arena_reset(a->g->r->window);
     }
+    arena_reset(a->g->r->window);
     if (op == AGG_SUM) {
         add_sums(g, in->v, a->g->n);
         return run_check(a->g->r, e);

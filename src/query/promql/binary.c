@@ -196,7 +196,7 @@ struct side {
 };
 
 static struct labels signature(struct run *r, const struct matching *m, struct labels ls) {
-    return m->on ? labels_keep(r, ls, m->labels) : labels_drop(r, ls, m->labels, true);
+    return m->on ? labels_keep(r->a, ls, m->labels) : labels_drop(r->a, ls, m->labels, true);
 }
 
 static void group_side(struct run *r, const struct matching *m, struct label_index *groups, struct side *s) {
@@ -207,8 +207,9 @@ static void group_side(struct run *r, const struct matching *m, struct label_ind
     }
 }
 
-/* present[group * n + step]: has the side a sample there? */
-static uint8_t *presence(struct grid *g, const struct side *s, size_t group_n) {
+/* present[group * n + step]: has the side a sample there? NULL: no room. */
+static uint8_t *presence(struct grid *g, const struct side *s, size_t group_n, struct err *e) {
+    if (!run_room(g->r, group_n, g->n, e)) return NULL;
     uint8_t *p = arena_zalloc(g->r->a, group_n * g->n);
     for (size_t i = 0; i < s->m.n; i++)
         for (size_t k = 0; k < g->n; k++) p[s->group[i] * g->n + k] |= has_value(&s->m.p[i], k);
@@ -228,7 +229,8 @@ static bool set_operation(struct grid *g, const struct node *n, struct side *l, 
     struct run *run = g->r;
     struct matrix result = {0};
     bool is_or = n->binary.op == OP_OR;
-    const uint8_t *other = presence(g, is_or ? l : r, groups->n);
+    const uint8_t *other = presence(g, is_or ? l : r, groups->n, e);
+    if (!other) return false;
     for (size_t i = 0; i < l->m.n; i++) {
         struct series *s = &l->m.p[i];
         if (!is_or) mask(g, s, other + l->group[i] * g->n, n->binary.op == OP_AND);
@@ -263,7 +265,7 @@ static struct labels result_labels(struct pairing *p, struct labels many, struct
     struct run *r = p->o.g->r;
     const struct matching *m = p->m;
     struct labels ls = drops_name(p->o.n->binary.op) ? labels_without_name(r, many) : many;
-    if (m->card == CARD_ONE_TO_ONE) ls = m->on ? labels_keep(r, ls, m->labels) : labels_drop(r, ls, m->labels, false);
+    if (m->card == CARD_ONE_TO_ONE) ls = m->on ? labels_keep(r->a, ls, m->labels) : labels_drop(r->a, ls, m->labels, false);
     for (size_t i = 0; i < m->include.n; i++) ls = labels_set(r, ls, m->include.p[i], labels_get(one, m->include.p[i]));
     return ls;
 }
@@ -347,6 +349,7 @@ static bool pair(struct pairing *p, size_t group, const struct series *many, siz
     struct grid *g = p->o.g;
     const struct series *other = one ? &p->one.m.p[one - 1] : NULL;
     struct labels key = p->groups.p[group];
+    if (!run_room(g->r, g->n, sizeof(double), e)) return false;
     *out = (struct series){.v = column_new(g->r, g->n), .drop_name = p->o.n->binary.return_bool || (many && many->drop_name)};
     for (size_t k = 0; k < g->n; k++) {
         if (!meet(p, many, one, k)) continue;

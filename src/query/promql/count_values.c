@@ -46,7 +46,7 @@ static void group_input(struct counting *c, const struct node *n) {
     c->group_of = arena_new_n(r->a, size_t, c->in.n);
     for (size_t i = 0; i < c->in.n; i++) {
         struct labels ls = c->in.p[i].labels;
-        ls = n->agg.without ? labels_drop(r, ls, n->agg.grouping, true) : labels_keep(r, ls, n->agg.grouping);
+        ls = n->agg.without ? labels_drop(r->a, ls, n->agg.grouping, true) : labels_keep(r->a, ls, n->agg.grouping);
         bool added;
         c->group_of[i] = label_index_put(r, &c->groups, labels_set(r, ls, c->label, STR("")), &added);
     }

@@ -310,8 +310,9 @@ double quantile_of(double q, double *sorted_by_this, size_t n); /* sorts v */
 
 /* Label sets of the query's arena. */
 struct labels labels_without_name(struct run *r, struct labels ls); /* without __name__, __type__, __unit__ */
-struct labels labels_keep(struct run *r, struct labels ls, struct names keep);
-struct labels labels_drop(struct run *r, struct labels ls, struct names drop, bool and_name);
+struct labels labels_shallow(struct arena *a, struct labels ls);    /* the array alone */
+struct labels labels_keep(struct arena *a, struct labels ls, struct names keep);
+struct labels labels_drop(struct arena *a, struct labels ls, struct names drop, bool and_name);
 struct labels labels_set(struct run *r, struct labels ls, str name, str value); /* value empty: removes it */
 uint64_t labels_stable_hash(struct labels ls);
 

@@ -189,6 +189,7 @@ struct spreader {
 /* One value becomes the value of every step. */
 static bool spread(struct drain *s, struct series *in, struct err *e) {
     struct spreader *p = CONTAINER_OF(s, struct spreader, drain);
+    if (!run_room(p->g->r, p->g->n, sizeof(double) + sizeof(struct hist *), e)) return false;
     struct series wide = {.labels = in->labels, .drop_name = in->drop_name, .v = arena_new_n(p->g->r->a, double, p->g->n)};
     for (size_t i = 0; i < p->g->n; i++) wide.v[i] = in->v[0];
     const struct hist *h = hist_at(in, 0);

@@ -364,7 +364,7 @@ static bool valid_label(struct run *r, str name, const char *what, struct err *e
 }
 
 /* $1, ${1}, $name, ${name}, $$ of a template. */
-static void expand(struct buf *b, str template, const struct regex *re, const str *groups, size_t group_n) {
+static bool expand(struct run *r, struct buf *b, str template, const struct regex *re, const str *groups, size_t group_n, struct err *e) {
     for (size_t i = 0; i < template.n; i++) {
         if (template.p[i] != '$' || i + 1 == template.n) {
             buf_char(b, template.p[i]);
@@ -387,8 +387,10 @@ static void expand(struct buf *b, str template, const struct regex *re, const st
         uint64_t number;
         int index = str_u64(name, &number) ? (number < group_n ? (int)number : -1) : regex_group_index(re, name);
         if (index >= 0 && (size_t)index < group_n) buf_add(b, groups[index]);
+        if (!run_room(r, 1, b->n, e)) return false; /* a short template may name a long group many times */
         i = to - !braced;
     }
+    return true;
 }
 
 static bool finish_relabel(struct grid *g, struct matrix *m, struct drain *out, struct err *e) {
@@ -403,9 +405,10 @@ static bool replace_label(struct grid *g, struct series *s, const struct regex *
     if (found == REGEX_LIMIT) return run_fail(r, e, "regular expression in label_replace() is too expensive: %" STR_F, STR_A(arg[3]));
     if (found == REGEX_NO) return true;
     struct buf b = {0};
-    expand(&b, arg[1], re, groups, group_n);
-    s->labels = labels_set(r, s->labels, arg[0], arena_str(r->a, buf_str(&b)));
+    bool ok = expand(r, &b, arg[1], re, groups, group_n, e);
+    if (ok) s->labels = labels_set(r, s->labels, arg[0], arena_str(r->a, buf_str(&b)));
     buf_done(&b);
+    if (!ok) return false;
     if (str_eq(arg[0], LABEL_METRIC_NAME)) s->drop_name = false;
     return true;
 }
@@ -421,7 +424,7 @@ static VECTOR_FUNCTION(vector_label_replace) {
     struct matrix m;
     if (!eval_matrix(g, call->call.args[0], &m, e)) return false;
     for (size_t i = 0; i < m.n; i++)
-        if (!replace_label(g, &m.p[i], re, arg, e)) return false;
+        if (!run_check(g->r, e) || !replace_label(g, &m.p[i], re, arg, e)) return false;
     return finish_relabel(g, &m, out, e);
 }
 
@@ -439,6 +442,9 @@ static VECTOR_FUNCTION(vector_label_join) {
     if (!eval_matrix(g, call->call.args[0], &m, e)) return false;
     for (size_t i = 0; i < m.n; i++) {
         struct buf b = {0};
+        size_t bytes = src_n * separator.n;
+        for (size_t k = 0; k < src_n; k++) bytes += labels_get(m.p[i].labels, src[k]).n;
+        if (!run_check(r, e) || !run_room(r, 2, bytes, e)) return false; /* joined and copied */
         for (size_t k = 0; k < src_n; k++) {
             if (k) buf_add(&b, separator);
             buf_add(&b, labels_get(m.p[i].labels, src[k]));

@@ -90,7 +90,7 @@ struct enrichment {
 };
 
 static struct labels id_labels(struct run *r, struct labels ls) {
-    return labels_keep(r, ls, (struct names){identifying, ARRAY_N(identifying)});
+    return labels_keep(r->a, ls, (struct names){identifying, ARRAY_N(identifying)});
 }
 
 static bool load_times(struct enrichment *x, const struct tsdb_selection *sel, size_t i, int64_t *times, bool *any, struct err *e) {
@@ -131,7 +131,7 @@ static bool load_info(struct enrichment *x, struct err *e) {
         if (!run_check(r, e) || !load_times(x, sel, i, s->times, &any, e)) return false;
         if (!any) continue;
         s->id = label_index_put(r, &x->ids, id_labels(r, s->labels), &added);
-        s->name = label_index_put(r, &x->names, labels_keep(r, s->labels, (struct names){&LABEL_METRIC_NAME, 1}), &added);
+        s->name = label_index_put(r, &x->names, labels_keep(r->a, s->labels, (struct names){&LABEL_METRIC_NAME, 1}), &added);
         ids[x->info_n++] = s->id;
     }
     x->id_n = x->ids.n;

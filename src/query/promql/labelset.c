@@ -21,16 +21,22 @@ struct labels labels_without_name(struct run *r, struct labels ls) {
     return (struct labels){l, n};
 }
 
-struct labels labels_keep(struct run *r, struct labels ls, struct names keep) {
-    struct label *l = arena_new_n(r->a, struct label, MIN(ls.n, keep.n));
+struct labels labels_shallow(struct arena *a, struct labels ls) {
+    struct label *l = arena_new_n(a, struct label, ls.n);
+    if (ls.n) memcpy(l, ls.l, ls.n * sizeof *l);
+    return (struct labels){l, ls.n};
+}
+
+struct labels labels_keep(struct arena *a, struct labels ls, struct names keep) {
+    struct label *l = arena_new_n(a, struct label, MIN(ls.n, keep.n));
     size_t n = 0;
     for (size_t i = 0; i < ls.n; i++)
         if (contains(keep, ls.l[i].name)) l[n++] = ls.l[i];
     return (struct labels){l, n};
 }
 
-struct labels labels_drop(struct run *r, struct labels ls, struct names drop, bool and_name) {
-    struct label *l = arena_new_n(r->a, struct label, ls.n);
+struct labels labels_drop(struct arena *a, struct labels ls, struct names drop, bool and_name) {
+    struct label *l = arena_new_n(a, struct label, ls.n);
     size_t n = 0;
     for (size_t i = 0; i < ls.n; i++)
         if (!contains(drop, ls.l[i].name) && !(and_name && str_eq(ls.l[i].name, LABEL_METRIC_NAME))) l[n++] = ls.l[i];

@@ -99,7 +99,7 @@ bool promql_inner_grid(struct run *r, const struct node *n, int64_t start_ms, in
     if (r->samples_max && steps > r->samples_max)
         return run_fail(r, e, "query processing would load too many samples into memory in subquery: %zu steps", steps), e->code = ERR_LIMIT, false;
     *out = (struct grid){r, first, step, steps};
-    return true;
+    return run_room(r, steps, sizeof(double), e);
 }
 
 static bool plan_subquery(struct planner *p, const struct node *n, int64_t start_ms, int64_t end_ms) {

@@ -20,8 +20,8 @@ struct whole {
 
 static struct labels group_key(struct whole *w, struct labels ls) {
     struct run *r = w->g->r;
-    if (!w->n->agg.without) return labels_keep(r, ls, w->n->agg.grouping);
-    return labels_drop(r, ls, w->n->agg.grouping, true);
+    if (!w->n->agg.without) return labels_keep(r->a, ls, w->n->agg.grouping);
+    return labels_drop(r->a, ls, w->n->agg.grouping, true);
 }
 
 static void group_input(struct whole *w) {
@@ -127,6 +127,7 @@ static size_t choose(struct whole *w, size_t group, size_t step, double k, struc
 /* An instant result is ordered as chosen; over several steps the order is that of the input. */
 static bool choose_all(struct whole *w, struct drain *drain, struct err *e) {
     struct run *r = w->g->r;
+    if (!run_room(r, w->in.n, sizeof(struct member) + sizeof(struct series) + w->g->n * sizeof(double), e)) return false;
     struct member *m = arena_new_n(r->a, struct member, w->in.n);
     w->out.p = arena_new_n(r->a, struct series, w->in.n);
     w->out.n = w->in.n;

@@ -93,6 +93,26 @@ static void limits_bytes(void **state) {
     assert_int_equal(code_of(p, NULL, &e), ERR_NONE);
 }
 
+/* 4 kB a column of 100 steps; memory is refused before it is taken. */
+static void sums_any_number_of_series_in_little_memory(void **state) {
+    (void)state;
+    struct err e;
+    struct promql_params p = range;
+    p.bytes_max = 30000; /* m alone: 40,000 */
+    static const char *const fit[] = {"sum(m)", "sum by (x) (m)", "avg without (i) (m)", "sum(rate(m[10s]))", "max(m * 2)", "count(m > 3)"};
+    for (size_t i = 0; i < ARRAY_N(fit); i++) {
+        p.query = str_c(fit[i]);
+        if (code_of(p, NULL, &e) != ERR_NONE) fail_msg("%s: %s", fit[i], e.msg);
+    }
+    static const char *const too_big[] = {
+        "m", "sum by (i) (m)", "m + m", "topk(3, m)", "m or m", "max_over_time(m[1d:1ms])", "quantile by (i) (0.5, m)"};
+    for (size_t i = 0; i < ARRAY_N(too_big); i++) {
+        p.query = str_c(too_big[i]);
+        assert_int_equal(code_of(p, NULL, &e), ERR_LIMIT);
+        if (!strstr(e.msg, "query needs more than 30000 bytes")) fail_msg("%s: %s", too_big[i], e.msg);
+    }
+}
+
 static void gives_up_when_canceled_or_late(void **state) {
     (void)state;
     struct err e;
@@ -320,6 +340,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_samples),
         cmocka_unit_test(limits_bytes),
+        cmocka_unit_test(sums_any_number_of_series_in_little_memory),
         cmocka_unit_test(gives_up_when_canceled_or_late),
         cmocka_unit_test(yields_columns_sorted_by_labels),
         cmocka_unit_test(yields_the_samples_of_a_range_vector),
