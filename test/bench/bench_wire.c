@@ -6,9 +6,12 @@
 
 #include "base/clock.h"
 #include "codec/pb.h"
+#include "codec/varint.h"
 #include "wire/es_bulk.h"
+#include "wire/influx_line.h"
+#include "wire/json_lines.h"
 #include "wire/otlp_trace.h"
-#include "wire/prom_text.h"
+#include "wire/prom_proto.h"
 
 struct message {
     struct buf bytes;
@@ -116,6 +119,98 @@ static void decode_prom_text(const struct message *m) {
     if (!prom_text_parse(arena_str(b->arena, buf_str(&m->bytes)), &o, b, &e) || b->row_n != m->items) abort();
 }
 
+/* --- the same as delimited protobuf: counters of three labels, and native histograms of twenty buckets */
+static void put_pair(struct buf *b, const char *name, const char *value) {
+    size_t l = pb_begin(b, 1);
+    pb_put_bytes(b, 1, str_c(name));
+    pb_put_bytes(b, 2, str_c(value));
+    pb_end(b, l);
+}
+static void put_native(struct buf *b) {
+    size_t h = pb_begin(b, 7);
+    pb_put_u64(b, 1, 210);
+    pb_put_double(b, 2, 12.5);
+    pb_put_sint(b, 5, 3);
+    size_t span = pb_begin(b, 12);
+    pb_put_sint(b, 1, -5);
+    pb_put_u64(b, 2, 20);
+    pb_end(b, span);
+    char deltas[20];
+    memset(deltas, 2, sizeof deltas); /* +1 each: 1 to 20 */
+    pb_put_bytes(b, 13, str_n(deltas, sizeof deltas));
+    pb_end(b, h);
+}
+static void build_prom_proto(struct message *m) {
+    m->items = 0;
+    for (size_t family = 0; family < 300; family++) {
+        AUTO(buf_done) struct buf b = {0};
+        char name[64];
+        bool native = family % 10 == 9;
+        snprintf(name, sizeof name, "node_family_%zu_total", family);
+        pb_put_bytes(&b, 1, str_c(name));
+        pb_put_bytes(&b, 2, STR("Something that node_exporter would count."));
+        pb_put_u64(&b, 3, native ? 4 : 0);
+        for (size_t i = 0; i < 12; i++, m->items++) {
+            size_t metric = pb_begin(&b, 4);
+            snprintf(name, sizeof name, "/dev/sda%zu", i);
+            put_pair(&b, "device", name);
+            put_pair(&b, "fstype", "ext4");
+            put_pair(&b, "mountpoint", "/var/lib");
+            if (native) {
+                put_native(&b);
+            } else {
+                size_t counter = pb_begin(&b, 3);
+                pb_put_double(&b, 1, (double)i * 1021.5);
+                pb_end(&b, counter);
+            }
+            pb_end(&b, metric);
+        }
+        put_slice(&m->bytes, buf_str(&b));
+    }
+}
+static void decode_prom_proto(const struct message *m) {
+    AUTO(metric_batch_free) struct metric_batch *b = metric_batch_new(m->bytes.n * 2);
+    const struct prom_text_options o = {.default_t_ms = 1, .native_histograms = true};
+    struct err e;
+    if (!prom_proto_parse(arena_str(b->arena, buf_str(&m->bytes)), &o, b, &e) || b->row_n != m->items) abort();
+}
+
+/* --- line protocol as telegraf's: ten fields of a line, five tags */
+static void build_influx(struct message *m) {
+    m->items = 0;
+    for (size_t line = 0; line < 2000; line++) {
+        buf_printf(&m->bytes, "cpu,cpu=cpu%zu,host=worker-%zu,region=eu-west,rack=r7,os=linux ", line % 64, line / 64);
+        for (size_t i = 0; i < 10; i++, m->items++) buf_printf(&m->bytes, "%susage_kind%zu=%zu.%02zu", i ? "," : "", i, line, i * 7);
+        buf_printf(&m->bytes, " 1700000000000000000\n");
+    }
+}
+static void decode_influx(const struct message *m) {
+    const struct influx_options o = {.unit_ns = 1, .db = STR_INIT("telegraf")};
+    struct metric_batch *b;
+    struct influx_counts counts;
+    struct otlp_partial partial;
+    struct err e;
+    if (!influx_decode(buf_str(&m->bytes), &o, &b, &counts, &partial, &e) || b->row_n != m->items) abort();
+    metric_batch_free(b);
+}
+
+/* --- an export of two hundred series of a hundred samples each */
+static void build_json_lines(struct message *m) {
+    static const struct label l[] = {{STR_INIT("__name__"), STR_INIT("http_requests_total")}, {STR_INIT("instance"), STR_INIT("worker-1:9100")}};
+    int64_t t_ms[100];
+    double v[100];
+    for (size_t i = 0; i < ARRAY_N(t_ms); i++) t_ms[i] = 1700000000000 + (int64_t)i * 15000, v[i] = (double)i * 17.25;
+    for (size_t i = 0; i < 200; i++) json_lines_put(&m->bytes, (struct labels){l, 2}, &(struct samples){100, t_ms, v, NULL, NULL});
+    m->items = 200 * 100;
+}
+static void decode_json_lines(const struct message *m) {
+    struct metric_batch *b;
+    struct otlp_partial partial;
+    json_lines_decode(buf_str(&m->bytes), (struct labels){NULL, 0}, &b, &partial);
+    if (b->sample_n != m->items) abort();
+    metric_batch_free(b);
+}
+
 static const struct {
     const char *name, *items;
     void (*build)(struct message *m);
@@ -124,6 +219,9 @@ static const struct {
     {"otlp-trace-protobuf", "spans", build_otlp_trace, decode_otlp_trace},
     {"es-bulk", "documents", build_es_bulk, decode_es_bulk},
     {"prom-text", "lines", build_prom_text, decode_prom_text},
+    {"prom-protobuf", "metrics", build_prom_proto, decode_prom_proto},
+    {"influx-lines", "values", build_influx, decode_influx},
+    {"json-lines", "samples", build_json_lines, decode_json_lines},
 };
 
 int main(int argc, char **argv) {

@@ -287,7 +287,8 @@ def test_custom_buckets():
 def test_reset_hints_and_gauge_histograms():
     with bn.Server() as s:
         taken(s, send(s, request_2(*[named('h', ('hint', str(i)), histograms=[histogram(hint=i)]) for i in range(4)])), (0, 4, 0))
-        bn.eq([line['histograms'][0]['reset'] for line in export(s, 'h')], ['unknown', 'yes', 'no', 'gauge'])
+        bn.eq([line['histograms'][0]['reset'] for line in export(s, 'h')],
+              ['unknown', 'yes', 'unknown', 'gauge'])  # "no reset" is not believed: a sample between may be lost
 
 
 def test_a_stale_histogram_ends_a_series():

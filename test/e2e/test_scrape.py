@@ -1,6 +1,7 @@
 """Scraping: static targets, the host, the synthetic series, staleness."""
 import http.server
 import threading
+import time
 
 import bn
 import wire
@@ -191,6 +192,56 @@ scrape_configs:
         t.page = 'b 1\n'
         bn.wait_for(up_is(s, 1), 'up', server=s)
         bn.eq((value(s, 'b'), value(s, 'scrape_body_size_bytes')), (1, 4))
+    t.close()
+
+
+def test_a_series_that_vanishes_while_binnacle_is_down_ends_with_the_lookback():
+    """As with Prometheus, which does not know after a restart either what a target had before it."""
+    t = Target()
+    with scraping(t, **{'query.lookback': '3s', 'scrape.interval': '500ms', 'scrape.timeout': '500ms'}) as s:
+        bn.wait_for(lambda: value(s, 'b') == 2.5, 'the first scrape', server=s)
+        s.kill()
+        t.page = 'a_total 2\n'
+        s.start()
+        bn.wait_for(lambda: value(s, 'a_total') == 2, 'a scrape after the restart', server=s)
+        bn.wait_for(lambda: value(s, 'b') is None, 'b to end', server=s)
+        bn.eq(value(s, 'up'), 1)
+    t.close()
+
+
+def test_a_failing_target_that_heals_goes_on():
+    t = Target()
+    with scraping(t, **{'scrape.interval': '200ms', 'scrape.timeout': '200ms'}) as s:
+        bn.wait_for(up_is(s, 1), 'up', server=s)
+        t.status = 500
+        bn.wait_for(lambda: up_is(s, 0)() and value(s, 'b') is None, 'b to end', server=s)
+        t.status = 200
+        bn.wait_for(lambda: value(s, 'b') == 2.5, 'b to be back', server=s)
+        values = s.get('/api/v1/export', **{'match[]': 'b'}).json['values']
+        bn.eq(values.count(None), 1, 'one staleness marker: ')  # failing again and again writes no more
+        s.conserved()
+    t.close()
+
+
+def test_the_same_series_twice_on_a_page_counts_once():
+    t = Target()
+    t.page = 'b 1\nb 1\nc 1\nc 2\n'
+    with scraping(t) as s:
+        bn.wait_for(up_is(s, 1), 'up', server=s)
+        bn.eq((value(s, 'b'), value(s, 'c'), value(s, 'scrape_samples_scraped')), (1, 1, 4))
+        bn.has(last_error(s), 'duplicate sample')
+        s.conserved()
+    t.close()
+
+
+def test_times_on_the_page_are_kept_and_do_not_go_stale():
+    t = Target()
+    t.page = 'old 1 %d\nb 2\n' % (int(time.time() * 1000) - 20000)
+    with scraping(t, **{'scrape.interval': '200ms', 'scrape.timeout': '200ms'}) as s:
+        bn.wait_for(up_is(s, 1), 'up', server=s)
+        t.page = 'b 2\n'
+        bn.wait_for(lambda: value(s, 'scrape_samples_scraped') == 1, 'the shorter page', server=s)
+        bn.eq(value(s, 'old'), 1)  # until the lookback ends it, as in Prometheus
     t.close()
 
 
