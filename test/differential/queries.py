@@ -6,7 +6,12 @@ An item is (query, its text for 2.42): they differ where a function has been ren
 * ranges that end on a sample or an evaluation of a subquery: 2.42 counts the left end in, later versions do not;
 * rates of counters near zero beside a gap: 2.42 takes the guessed zero for the extrapolation threshold, later versions take the threshold first;
 * atan2 unaggregated: 2.42 forgets to drop the metric name; `offset 0s` and label names beyond [a-zA-Z0-9_], which it refuses and later versions take.
+
+SEED and TREES choose other trees of expressions, and how many.
 """
+import os
+import random
+
 RANGES = ('1m', '5m', '37m')
 COUNTERS = ('requests_total{job="api"}', 'cpu_seconds_total', 'request_duration_seconds_bucket{path="/"}', 'request_duration_seconds_sum', 'rpc_duration_seconds_count', 'job_runs')
 GAUGES = ('memory_bytes', 'temperature_celsius', 'queue_length', 'sparse', 'rpc_duration_seconds', 'odd_labels')
@@ -129,7 +134,57 @@ def wrong():
                 'up offset up', '1 == 2', 'up == bool', 'abs(1)', 'vector(up)', 'clamp(up)', 'histogram_quantile(up, up)', 'up @ foo', '"text" + 1', 'up on (job) up', 'up[0s]', 'up[5m:0s]')
 
 
-KINDS = (over_time, elementwise, aggregations, operators, modifiers, subqueries, histograms, wrong, lambda: MATCHERS)
+# --- trees of expressions, from a fixed seed
+
+PLAIN = ('requests_total', 'requests_total{job="api",path!="/pay"}', 'cpu_seconds_total{mode!="idle"}', 'memory_bytes', 'temperature_celsius', 'queue_length', 'up', 'sparse', 'rpc_duration_seconds{quantile="0.9"}',
+         'request_duration_seconds_count', 'request_duration_seconds_bucket{path="/items"}', 'build_info', 'limits', 'last_success_timestamp_seconds', 'job_runs')
+LABELS = ('job', 'instance', 'path', 'method', 'status', 'kind', 'cpu', 'mode', 'queue')
+
+
+def leaf(rnd):
+    """An instant vector, straight from series."""
+    s = rnd.choice(PLAIN)
+    moved = rnd.choice(('', '', '', ' offset 4m', ' offset 31m', ' @ 1700003617', ' @ end()'))
+    kind = rnd.randrange(4)
+    if kind == 0:
+        return s + moved
+    f = rnd.choice(('rate', 'increase') if '_total' in s or '_count' in s or '_bucket' in s else GAUGE_FUNCTIONS)
+    if kind == 1 and f in ('max_over_time', 'min_over_time', 'avg_over_time', 'count_over_time'):
+        return '%s(%s[%s]%s)' % (f, s, rnd.choice(('7m:30s', '13m:1m')), moved)
+    return '%s(%s[%s]%s)' % (f, s, rnd.choice(('2m', '5m', '10m')), moved)
+
+
+def grouping(rnd):
+    names = ', '.join(sorted(rnd.sample(LABELS, rnd.randrange(4))))
+    return rnd.choice((' by (%s)' % names, ' by (%s)' % names, ' without (%s)' % names, ''))
+
+
+def tree(rnd, depth):
+    """An instant vector. Nothing that jumps (%, round, floor): it would make a difference in the last bit a whole one."""
+    if depth == 0:
+        return leaf(rnd)
+    kind = rnd.randrange(7)
+    if kind < 2:
+        return '%s%s (%s)' % (rnd.choice(('sum', 'max', 'min', 'avg', 'count', 'group')), grouping(rnd), tree(rnd, depth - 1))
+    if kind == 2:
+        return '%s(%s)' % (rnd.choice(('abs', 'sgn', 'sqrt', 'ln', 'exp', 'timestamp')), tree(rnd, depth - 1))
+    if kind == 3:
+        return '(%s) %s %s' % (tree(rnd, depth - 1), rnd.choice(('+', '-', '*', '/', '>', '<=', '== bool', '> bool')), rnd.choice(('2', '0.5', '100', 'time()', 'scalar(up{job="web"})')))
+    if kind == 4:
+        return '(%s) %s (%s)' % (tree(rnd, depth - 1), rnd.choice(('and', 'or', 'unless')) + rnd.choice(('', ' on (job, instance)', ' ignoring (path)')), tree(rnd, depth - 1))
+    if kind == 5:
+        both = rnd.choice(('job', 'job, instance'))
+        one = rnd.choice(('sum by (%s) (%s)', 'max by (%s) (%s)')) % (both, tree(rnd, depth - 1))
+        return '(%s) %s on (%s) group_left () (%s)' % (tree(rnd, depth - 1), rnd.choice(('+', '-', '*', '/', '>', '!=')), both, one)
+    return 'label_replace(%s, "new", "$1-x", "%s", "(.*)")' % (tree(rnd, depth - 1), rnd.choice(LABELS))
+
+
+def trees():
+    rnd = random.Random(int(os.environ.get('SEED', '7')))
+    return (tree(rnd, rnd.randrange(1, 4)) for _ in range(int(os.environ.get('TREES', '500'))))
+
+
+KINDS = (over_time, elementwise, aggregations, operators, modifiers, subqueries, histograms, wrong, lambda: MATCHERS, trees)
 
 
 def generate():
