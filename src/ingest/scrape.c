@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "codec/compress.h"
 #include "codec/num.h"
 
 #define ACCEPT_PROTOBUF "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;escaping=allow-utf-8;q=0.6,"
@@ -48,6 +49,7 @@ struct scrape_job {
     struct target *target; /* NULL: the scraper went away */
     int64_t t_ms, began_ns;
     struct buf page;
+    bool gzip; /* the page is packed */
     enum prom_format format;
     bool unreadable; /* fetched, but not parsed */
     size_t samples;  /* on the page, even when it has too many */
@@ -81,9 +83,18 @@ static bool read_page(struct scrape_job *s, struct metric_batch *b) {
                    t->settings.sample_limit);
 }
 
+static bool unpack_page(struct scrape_job *s) {
+    struct buf plain = {0};
+    bool ok = gzip_decode(buf_str(&s->page), s->target->scraper->body_bytes_max, &plain, &s->err);
+    buf_done(&s->page);
+    s->page = plain;
+    return ok;
+}
+
 static void parse_page(struct job *j) {
     struct scrape_job *s = CONTAINER_OF(j, struct scrape_job, job);
     const struct target *t = s->target;
+    if (s->gzip) s->unreadable = !unpack_page(s);
     if (t->settings.page) t->settings.page(t->settings.page_arg, &s->page);
     struct metric_batch *b = metric_batch_new(64 << 10);
     if (s->err.code == ERR_NONE && !read_page(s, b)) {
@@ -222,6 +233,7 @@ static void fetched(void *arg, const struct http_call_result *r) {
     if (s->format == PROM_NONE) s->format = t->settings.fallback;
     if (s->err.code == ERR_NONE && s->format == PROM_NONE) unknown_type(&s->err, r->content_type);
     if (s->err.code == ERR_NONE) buf_add(&s->page, r->body);
+    s->gzip = r->gzip && s->err.code == ERR_NONE;
     submit(t, s);
 }
 
@@ -245,7 +257,8 @@ static void scrape_now(void *arg) {
                                    .header_n = ARRAY_N(headers),
                                    .timeout_ms = t->settings.timeout_ms,
                                    .max_body_bytes = t->scraper->body_bytes_max,
-                                   .follow_redirects = true};
+                                   .follow_redirects = true,
+                                   .keep_encoding = true};
     t->request = http_client_send(t->scraper->client, &call, fetched, s);
 }
 

@@ -22,6 +22,7 @@ struct http_request {
     struct arena *arena;
     struct curl_slist *headers, *connect_to;
     struct buf body;
+    bool keep_encoding;
     size_t max_body_bytes;
     bool too_long;
     int64_t start_ns;
@@ -63,6 +64,11 @@ static void fill_error(struct http_request *r, CURLcode code, struct err *e) {
     }
 }
 
+static bool is_gzipped(CURL *e) {
+    struct curl_header *h;
+    return curl_easy_header(e, "Content-Encoding", 0, CURLH_HEADER, -1, &h) == CURLHE_OK && str_eq_nocase(str_c(h->value), STR("gzip"));
+}
+
 static void finish(struct http_request *r, CURLcode code) {
     struct http_call_result result = {.duration_ns = clock_mono_ns() - r->start_ns};
     long status = 0;
@@ -76,6 +82,7 @@ static void finish(struct http_request *r, CURLcode code) {
     if (code == CURLE_OK) {
         result.status = (int)status;
         result.body = buf_str(&r->body);
+        result.gzip = r->keep_encoding && is_gzipped(r->easy);
     } else {
         fill_error(r, code, &result.err);
     }
@@ -286,6 +293,8 @@ struct http_request *http_client_send(struct http_client *c, const struct http_c
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, call->follow_redirects ? 1L : 0L);
     curl_easy_setopt(e, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
     curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
+    curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, call->keep_encoding ? 0L : 1L);
+    r->keep_encoding = call->keep_encoding;
     curl_easy_setopt(e, CURLOPT_PROXY, call->proxy ? call->proxy : "");
     curl_easy_setopt(e, CURLOPT_USERAGENT, "binnacle/" BN_VERSION);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);

@@ -1,7 +1,8 @@
 /* net/http_client: HTTP client on libcurl multi, driven by the loop. Loop thread only.
  *
- * Connections are kept and used again. http and https only, also after redirects. gzip is asked for and undone. Proxies of the environment
- * (http_proxy) are not used: targets are mostly local, and a proxy is a setting. Host names are resolved in a thread by libcurl. */
+ * Connections are kept and used again. http and https only, also after redirects. gzip is asked for and undone, unless the caller does that. Proxies
+ * of the environment (http_proxy) are not used: targets are mostly local, and a proxy is a setting. Host names are resolved in a thread by libcurl.
+ */
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
@@ -19,8 +20,9 @@ struct http_call {
     const struct http_call_header *headers;
     size_t header_n;
     int64_t timeout_ms;    /* of everything together; > 0 */
-    size_t max_body_bytes; /* decoded; more: ERR_LIMIT; > 0 */
+    size_t max_body_bytes; /* decoded, unless keep_encoding; more: ERR_LIMIT; > 0 */
     bool follow_redirects;
+    bool keep_encoding; /* the body comes as it was sent, perhaps gzipped: large ones are better unpacked elsewhere than on the loop thread */
     const char *proxy, *ca_file, *cert_file, *key_file; /* NULL: none, the system's, none, none */
     const char *server_name;                            /* the certificate's, when it is not the URL's host */
     bool insecure_skip_verify;
@@ -31,7 +33,8 @@ struct http_call_header {
 };
 struct http_call_result {
     int status; /* 0: no (whole) reply; see err: ERR_TIMEOUT, ERR_LIMIT, ERR_INPUT (the URL), ERR_CANCELED, else ERR_IO */
-    str body;   /* decoded (gzip); borrowed for the callback */
+    str body;   /* decoded; borrowed for the callback */
+    bool gzip;  /* but for this: keep_encoding was asked for, and the body is gzipped */
     size_t wire_bytes;
     str content_type;
     int64_t duration_ns;

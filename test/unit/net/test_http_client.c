@@ -1,5 +1,6 @@
 #include "net/http_client.h"
 
+#include "codec/compress.h"
 #include "http_fixture.h"
 
 /* ---- the server to talk to ---- */
@@ -141,6 +142,21 @@ static void undoes_gzip_and_counts_the_wire(void **state) {
     assert_true(r->wire_bytes < 20000);
 }
 
+static void leaves_gzip_to_who_wants_it_so(void **state) {
+    struct http_call call = call_to(*state, "/zeros");
+    call.keep_encoding = true;
+    const struct http_call_result *r = run(*state, call);
+    assert_true(r->gzip);
+    assert_int_equal(r->body.n, r->wire_bytes);
+    struct buf plain = {0};
+    assert_true(gzip_decode(r->body, 1 << 20, &plain, NULL));
+    assert_int_equal(plain.n, 1 << 20);
+    buf_done(&plain);
+    call.url = call_to(*state, "/hello").url;
+    r = run(*state, call);
+    assert_false(r->gzip);
+}
+
 static void refuses_a_reply_beyond_the_limit(void **state) {
     struct http_call call = call_to(*state, "/zeros");
     call.max_body_bytes = (1 << 20) - 1;
@@ -226,6 +242,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(keeps_the_connection, start, stop),
         cmocka_unit_test_setup_teardown(sends_method_headers_body_and_credentials, start, stop),
         cmocka_unit_test_setup_teardown(undoes_gzip_and_counts_the_wire, start, stop),
+        cmocka_unit_test_setup_teardown(leaves_gzip_to_who_wants_it_so, start, stop),
         cmocka_unit_test_setup_teardown(refuses_a_reply_beyond_the_limit, start, stop),
         cmocka_unit_test_setup_teardown(follows_redirects_only_when_told, start, stop),
         cmocka_unit_test_setup_teardown(passes_error_replies_on, start, stop),
