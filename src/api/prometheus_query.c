@@ -3,10 +3,11 @@
 #include "api/prometheus.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "codec/compress.h"
 
 /* query and query_range: planned on the loop thread, evaluated and encoded in the pool. */
 
-enum { STEPS_MAX = 11000 };
+enum { STEPS_MAX = 11000, PACKED_HERE_BYTES = 64 << 10, GZIP_LEVEL = 1 };
 
 struct query_job {
     struct job job;
@@ -15,6 +16,7 @@ struct query_job {
     size_t limit;
     bool with_stats;
     int64_t submitted_ns, queued_ns;
+    bool gzip, packed; /* the client takes gzip; the reply is */
     struct prom_reply reply;
     bool ok;
     struct err e;
@@ -78,11 +80,24 @@ static void encode(struct query_job *q) {
     prom_put_notes(o, "infos", r->infos, r->info_n);
 }
 
+/* Large replies are compressed here, not on the loop thread. */
+static void finish_reply(struct query_job *q) {
+    json_put_object_end(&q->reply.out);
+    if (!q->gzip || q->reply.buf.n < PACKED_HERE_BYTES) return;
+    struct buf packed = {0};
+    gzip_encode(buf_str(&q->reply.buf), GZIP_LEVEL, &packed);
+    buf_done(&q->reply.buf);
+    q->reply.buf = packed;
+    q->packed = true;
+}
+
 static void run_query(struct job *j) {
     struct query_job *q = CONTAINER_OF(j, struct query_job, job);
     q->queued_ns = clock_mono_ns() - q->submitted_ns;
     q->ok = job_check(j, &q->e) && promql_run(q->q, j, &q->e);
-    if (q->ok) encode(q);
+    if (!q->ok) return;
+    encode(q);
+    finish_reply(q);
 }
 
 static void fail_run(struct query_job *q) {
@@ -104,7 +119,8 @@ static void fail_run(struct query_job *q) {
 static void query_done(struct job *j) {
     struct query_job *q = CONTAINER_OF(j, struct query_job, job);
     if (q->ok)
-        prom_send(q->x, &q->reply);
+        http_reply(q->x,
+                   (struct http_reply){.status = 200, .content_type = STR("application/json"), .body_buf = &q->reply.buf, .gzipped = q->packed});
     else
         fail_run(q);
     promql_free(q->q);
@@ -140,6 +156,7 @@ static void start(struct app *app, struct http_exchange *x, const struct promql_
     struct query_job *q = mem_alloc(sizeof *q);
     *q = *prepared;
     q->x = x;
+    q->gzip = http_accepts_gzip(http_header(x, STR("Accept-Encoding")));
     q->job.run = run_query;
     q->job.done = query_done;
     if (!promql_plan(app->store->metrics, p, &q->q, &e)) {

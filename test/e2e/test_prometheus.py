@@ -1,4 +1,5 @@
 """The Prometheus HTTP API as its clients use it: Grafana's requests, federation, administration, status, CORS."""
+import json
 import os
 import struct
 import time
@@ -70,6 +71,10 @@ def test_grafana_draws_panels():
         bn.eq(result['resultType'], 'vector')
         bn.eq(result['result'][0]['value'], [now + 0.123, '1'])
         bn.has(form(s, '/api/v1/query', query='up', time=now + 0.1).text, '[%d.100,"1"]' % now)
+        packed = bn.urllib.request.Request(s.url + '/api/v1/query_range?query=up*2&start=%d&end=%d&step=0.05' % (now - 180, now), headers={'Accept-Encoding': 'gzip'})
+        with bn.urllib.request.urlopen(packed) as reply:
+            bn.eq((reply.headers['Content-Encoding'], reply.headers['Vary']), ('gzip', 'Accept-Encoding'))
+            bn.eq(len(json.loads(bn.gzip.decompress(reply.read()))['data']['result'][0]['values']), 3601)
         # exemplars beside a panel
         data(form(s, '/api/v1/query_exemplars', query='latency_seconds_bucket', start=now - 300, end=now))
         reply = form(s, '/api/v1/query_range', query='sum by (job) (rate(requests_total[1m', start=now - 120, end=now, step='15')

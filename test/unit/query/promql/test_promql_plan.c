@@ -93,6 +93,30 @@ static void limits_bytes(void **state) {
     assert_int_equal(code_of(p, NULL, &e), ERR_NONE);
 }
 
+/* A few bytes of an expression can ask for labels of any length. */
+static void limits_what_labels_grow_to(void **state) {
+    (void)state;
+    struct err e;
+    struct promql_params p = range;
+    struct buf b = {0};
+    p.bytes_max = 64 << 20;
+    buf_add(&b, STR("label_replace(m, \"x\", \""));
+    for (size_t i = 0; i < 100000; i++) buf_add(&b, STR("$1"));
+    buf_add(&b, STR("\", \"__name__\", \"(m)\")"));
+    p.query = buf_str(&b);
+    assert_int_equal(code_of(p, NULL, &e), ERR_NONE); /* 100 kB a series */
+    buf_clear(&b);
+    for (size_t i = 0; i < 40; i++) buf_add(&b, STR("label_join("));
+    buf_add(&b, STR("m"));
+    for (size_t i = 0; i < 40; i++) buf_add(&b, STR(", \"x\", \"y\", \"x\", \"x\")"));
+    p.query = buf_str(&b);
+    assert_int_equal(code_of(p, NULL, &e), ERR_LIMIT); /* 2^40 */
+    assert_non_null(strstr(e.msg, "bytes of memory"));
+    p.query = STR("label_replace(label_replace(m, \"x\", \"$1$1$1$1$1$1$1$1\", \"__name__\", \"(m)\"), \"x\", \"$1$1$1$1\", \"x\", \"(.*)\")");
+    assert_int_equal(code_of(p, NULL, &e), ERR_NONE);
+    buf_done(&b);
+}
+
 /* 4 kB a column of 100 steps; memory is refused before it is taken. */
 static void sums_any_number_of_series_in_little_memory(void **state) {
     (void)state;
@@ -340,6 +364,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_samples),
         cmocka_unit_test(limits_bytes),
+        cmocka_unit_test(limits_what_labels_grow_to),
         cmocka_unit_test(sums_any_number_of_series_in_little_memory),
         cmocka_unit_test(gives_up_when_canceled_or_late),
         cmocka_unit_test(yields_columns_sorted_by_labels),
