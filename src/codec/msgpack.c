@@ -210,7 +210,9 @@ static bool read_map(struct tree *t, uint32_t n, struct value *out) {
     for (uint32_t i = 0; i < n; i++) {
         struct field f;
         struct value key;
-        if (!read_tree(t, &key) || !read_tree(t, &f.value)) return false;
+        if (!read_tree(t, &key)) return false;
+        if (key.type == VAL_ARRAY || key.type == VAL_MAP) return fail(t->c, false); /* as text, keys within keys would double per level */
+        if (!read_tree(t, &f.value)) return false;
         f.key = key_text(t->arena, &key);
         avec_push(t->arena, &fields, f);
     }

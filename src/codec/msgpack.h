@@ -60,7 +60,8 @@ bool msgpack_next(struct msgpack *c, struct msgpack_item *out);
 bool msgpack_skip(struct msgpack *c);
 /* The next value, which must be a string or binary. */
 bool msgpack_text(struct msgpack *c, str *out);
-/* The next value as a tree. Keys that are no text are written as JSON would (1, true); an ext is VAL_BYTES. Too deep or too many values: bad. */
+/* The next value as a tree. Keys that are no text are written as JSON would (1, true), but arrays and maps are no keys: bad. An ext is
+ * VAL_BYTES. Too deep or too many values: bad. */
 bool msgpack_value(struct msgpack *c, struct arena *a, struct value *out);
 
 /* Where a value ends whose bytes are still coming: call it again with more of the same bytes. `struct msgpack_scan s = {.left = 1};` */

@@ -88,6 +88,8 @@ static void refuses_what_is_none(void **state) {
     c = msgpack_open(str_n(deep, sizeof deep));
     assert_false(msgpack_value(&c, a, &v));
     assert_true(c.bad && !c.cut);
+    c = msgpack_open(STR("\x81\x81\xa1k\x01\x02")); /* a map as a key */
+    assert_false(msgpack_value(&c, a, &v));
     struct msgpack_scan s = {.left = 1};
     assert_int_equal(msgpack_scan(&s, STR("\x91\xc1")), MSGPACK_DAMAGED);
     str text;
