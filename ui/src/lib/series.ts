@@ -128,8 +128,10 @@ export function families(names: string[], meta: Record<string, { type: string; h
     const row = part ? { name: base, ...whole } : { name, type: own?.type ?? guess(name), help: own?.help ?? '' };
     rows.set(row.name, { name: row.name, type: row.type === 'unknown' ? '' : row.type, help: row.help });
   }
-  return [...rows.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...rows.values()].sort((a, b) => Number(isOwn(a.name)) - Number(isOwn(b.name)) || (a.name < b.name ? -1 : 1));
 }
+/** What binnacle says of itself stands behind what it was given. */
+const isOwn = (name: string): boolean => name.startsWith('binnacle_');
 const guess = (name: string): string => (name.endsWith('_total') ? 'counter' : '');
 
 /** The query most people want of a metric of this type. */

@@ -74,7 +74,7 @@ export function Page() {
             </button>
           </p>
         )}
-        <Moved add={add} />
+        {panels.some((p) => p.queries.some(Boolean)) && <Moved add={add} />}
       </div>
     </div>
   );
