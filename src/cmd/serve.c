@@ -598,7 +598,7 @@ static bool start(struct serve *s, struct err *e) {
     open_grpc(s);
     s->self = self_new(s->loop, &s->store->sink, o->self_logs, o->self_traces);
     if (!open_doors(s, e) || !add_targets(s, e) || !start_tail(s, e)) return false;
-    s->tick = timer_start(s->loop, 1000, 1000, tick, s);
+    s->tick = timer_start(s->loop, 0, 1000, tick, s); /* at once: parts may wait to be merged since the last start */
     loop_on_signal(s->loop, SIGINT, on_stop, s);
     loop_on_signal(s->loop, SIGTERM, on_stop, s);
     return true;

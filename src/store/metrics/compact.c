@@ -162,7 +162,7 @@ static bool merge_rows(struct compaction *x, struct part_writer *w, struct err *
     struct labels target = {0};
     bool any_target = false;
     for (uint64_t step = 0; x->heap_n > 0; step++) {
-        if (step % 256 == 0 && x->job.pool && !job_check(&x->job, e)) return false;
+        if (step % 16 == 0 && x->job.pool && !job_check(&x->job, e)) return false;
         arena_reset(a);
         struct input *in = &x->in[x->heap[0]];
         if (!any_target || !labels_eq(target, in->target)) {
@@ -189,7 +189,7 @@ static bool open_inputs(struct compaction *x, struct err *e) {
         in->frame = in->clock = ID_NONE;
         in->clock_arena = arena_new(1 << 10);
         in->label_arena = arena_new(1 << 10);
-        if (!part_index_load(in->part, &in->x, e)) return false;
+        if ((x->job.pool && !job_check(&x->job, e)) || !part_index_load(in->part, &in->x, e)) return false;
         if (peek(in)) x->heap[x->heap_n++] = (uint32_t)i;
     }
     for (size_t i = x->heap_n / 2 + 1; i-- > 0;) sift_down(x, i);

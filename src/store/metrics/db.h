@@ -57,6 +57,7 @@ struct tsdb {
     uint64_t next_seq;
     uint64_t log_position;    /* records below are in parts */
     uint64_t seal_position;   /* what the part being sealed will cover */
+    uint64_t replay_position; /* while replaying: where the epoch of the newest record begins */
     bool sealing, compacting;
     struct deletions *deletions;
     uint64_t deletion_n;                    /* number of the newest deletion */

@@ -77,6 +77,7 @@ struct journal_use {
 };
 struct journal_reader *journal_reader_new(void);
 void journal_reader_free(struct journal_reader *r);
+uint64_t journal_reader_epoch(const struct journal_reader *r); /* of the record replayed last: the position of the epoch's first record */
 struct journal_replay_stats {
     uint64_t cells, lost; /* lost: cells of rows that could not be trusted or were not defined */
 };

@@ -339,6 +339,10 @@ static bool unpack(struct journal_reader *r, str payload, str *out, struct err *
     return true;
 }
 
+uint64_t journal_reader_epoch(const struct journal_reader *r) {
+    return r->epoch;
+}
+
 bool journal_replay(struct journal_reader *r, str payload, struct head *h, const struct journal_use *use, struct journal_replay_stats *stats,
                     struct err *e) {
     struct record c = {.r = r, .h = h, .use = use, .stats = stats};

@@ -170,7 +170,7 @@ static void seal_done(struct job *j) {
 void seal_start(struct tsdb *db, bool inline_now) {
     assert(!db->sealing);
     if (!db->head.frozen) {
-        db->seal_position = db->wal ? wal_next_lsn(db->wal) : 0;
+        db->seal_position = db->wal ? wal_next_lsn(db->wal) : db->replay_position;
         if (!head_freeze(&db->head)) return;
         db_new_epoch(db);
     }

@@ -137,7 +137,8 @@ bool tsdb_replay(struct tsdb *db, uint64_t lsn, str payload, struct err *e) {
     if (!journal_replay(db->reader, payload, &db->head, &use, &stats, &damage)) db_damage(db, &damage);
     db->stats.replayed_cells += stats.cells;
     db->stats.replay_lost += stats.lost;
-    if (db->head.bytes > db->o.head_bytes_max) seal_start(db, true); /* bounded memory; the log keeps its records until the next regular seal */
+    db->replay_position = MIN(journal_reader_epoch(db->reader), lsn);
+    if (db->head.bytes > db->o.head_bytes_max) seal_start(db, true); /* bounded memory; records of earlier epochs are not needed any more */
     return true;
 }
 

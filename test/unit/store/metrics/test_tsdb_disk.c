@@ -251,6 +251,28 @@ static void seals_while_replaying_more_than_memory_allows(void **state) {
     disk_remove(&d);
 }
 
+/* A process that dies young, again and again, does not replay all its lives: what was sealed on the way is not needed any more. */
+static void replays_only_the_newest_lives_when_it_sealed_in_between(void **state) {
+    (void)state;
+    struct disk d;
+    disk_make(&d);
+    disk_open(&d);
+    enum { LIVES = 6, STEPS = 20 };
+    for (int life = 0; life < LIVES; life++) {
+        for (int step = 0; step < STEPS; step++)
+            for (int t = 0; t < TARGETS; t++) scrape(d.db, t, life * STEPS + step, true);
+        if (life == 0) d.options.head_bytes_max = disk_stats(&d).head_bytes * 2 / 3;
+        assert_int_equal(disk_stats(&d).dropped, 0);
+        disk_reopen(&d);
+        check_all(d.db, 0, (life + 1) * STEPS);
+    }
+    disk_reopen(&d);
+    assert_true(disk_stats(&d).replayed_cells <= 2 * STEPS * TARGETS * METRICS);
+    check_all(d.db, 0, LIVES * STEPS);
+    disk_close(&d);
+    disk_remove(&d);
+}
+
 static void series_with_the_same_labels_from_two_sources_survive_a_replay(void **state) {
     (void)state;
     struct disk d;
@@ -421,6 +443,7 @@ int main(void) {
         cmocka_unit_test(exemplars_outlive_the_log_they_came_in_and_are_kept_once),
         cmocka_unit_test(replays_everything_a_series_can_hold),
         cmocka_unit_test(seals_while_replaying_more_than_memory_allows),
+        cmocka_unit_test(replays_only_the_newest_lives_when_it_sealed_in_between),
         cmocka_unit_test(series_with_the_same_labels_from_two_sources_survive_a_replay),
         cmocka_unit_test(forgets_series_that_ended_long_ago),
         cmocka_unit_test(a_damaged_log_frame_never_makes_a_wrong_value),
