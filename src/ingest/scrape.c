@@ -174,7 +174,8 @@ static void page_parsed(struct job *j) {
     t->last_error = s->err;
     scraper->stats.scrapes++;
     scraper->stats.failed += !up;
-    if (!up) scraper->sink->count_refused(scraper->sink, SIGNAL_METRICS, s->unreadable ? ITEMS_UNKNOWN : s->samples);
+    size_t refused = s->unreadable ? ITEMS_UNKNOWN : up ? 0 : s->samples;
+    if (refused) scraper->sink->count_refused(scraper->sink, SIGNAL_METRICS, refused);
     scraper->stats.samples += s->batch->sample_n;
     struct scrape_report *r = mem_alloc(sizeof *r);
     *r = (struct scrape_report){t, s->t_ms, (double)t->last_duration_ns / 1e9, s->samples, s->page.n, up};
