@@ -77,6 +77,10 @@ static const struct option options[] = {
      "service.* and service.instance.id as labels of target_info too"},
     {"otlp.delta-series", COUNT, AT(otlp_delta_series), "200000", "series with delta temporality whose totals are kept; more are refused"},
     {"retention.metrics", DURATION, AT(retention_metrics_ms), "15d", "drop metrics older than that"},
+    {"retention.metrics-5m", DURATION, AT(retention_metrics_5m_ms), "0s", "then keep them down-sampled to 5 minutes up to that age; 0s: do not"},
+    {"retention.metrics-1h", DURATION, AT(retention_metrics_1h_ms), "0s", "and down-sampled to an hour up to that age; 0s: do not"},
+    {"retention.metrics-rules", LIST, AT(retention_metrics_rules), "",
+     "SELECTOR=DURATION: how long series that match are kept, in whatever form; the first rule that matches counts; may be given again"},
     {"retention.logs", DURATION, AT(retention_logs_ms), "7d", "drop logs older than that"},
     {"retention.traces", DURATION, AT(retention_traces_ms), "7d", "drop spans older than that"},
     {"retention.metrics-bytes", BYTES, AT(retention_metrics_bytes), "0", "drop the oldest metrics above that size on disk; 0: no limit"},
@@ -149,6 +153,31 @@ static bool parse_bytes(str s, uint64_t *out) {
 }
 
 /* Sets one option from text; `where` opens the message: "--data", "BINNACLE_DATA", "binnacle.yml:3:7". */
+/* Up to the next comma that is not in braces or quotes: a selector is one item. */
+static bool cut_item(str *rest, str *item) {
+    size_t depth = 0;
+    char quote = 0;
+    for (size_t i = 0; i < rest->n; i++) {
+        char c = rest->p[i];
+        if (quote) {
+            if (c == '\\') i++;
+            if (c == quote) quote = 0;
+        } else if (depth > 0 && (c == '"' || c == '\'')) {
+            quote = c;
+        } else if (c == '{') {
+            depth++;
+        } else if (c == '}' && depth > 0) {
+            depth--;
+        } else if (c == ',' && depth == 0) {
+            *item = str_sub(*rest, 0, i);
+            *rest = str_from(*rest, i + 1);
+            return true;
+        }
+    }
+    *item = *rest;
+    return false;
+}
+
 static bool set_text(struct options *o, const struct option *opt, str where, str text, struct err *e) {
     void *at = (char *)o + opt->offset;
     struct err inner;
@@ -173,7 +202,7 @@ static bool set_text(struct options *o, const struct option *opt, str where, str
     str rest = text, item;
     bool more = text.n > 0;
     while (more) {
-        more = str_cut(&rest, ',', &item);
+        more = cut_item(&rest, &item);
         item = str_trim(item);
         if (item.n) avec_push(o->arena, list, arena_str(o->arena, item));
     }

@@ -54,7 +54,8 @@ struct options {
     bool otlp_keep_identifying;
     uint64_t otlp_delta_series;
 
-    int64_t retention_metrics_ms, retention_logs_ms, retention_traces_ms;
+    int64_t retention_metrics_ms, retention_metrics_5m_ms, retention_metrics_1h_ms, retention_logs_ms, retention_traces_ms;
+    struct str_list retention_metrics_rules;
     uint64_t retention_metrics_bytes, retention_logs_bytes, retention_traces_bytes;
     uint64_t disk_free_min_bytes;
     int64_t wal_window_ms;

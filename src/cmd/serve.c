@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "cmd/cmd.h"
 #include "cmd/options.h"
+#include "cmd/retention.h"
 #include "cmd/self_metrics.h"
 #include "codec/duration.h"
 #include "codec/regex.h"
@@ -49,6 +50,7 @@ struct serve {
     struct app app;
     struct labels external_labels;
     struct regex *cors_origin;
+    struct retention_rules retention_rules;
     str retention;
     int64_t start_ms;
 };
@@ -456,6 +458,7 @@ static void on_stop(void *arg, int signo) {
 
 static bool open_store(struct serve *s, struct err *e) {
     const struct options *o = &s->options;
+    if (!retention_rules_read(o, &s->retention_rules, e)) return false;
     const struct store_options so = {
         .vfs = vfs_real(),
         .dir = arena_cstr(o->arena, o->data),
@@ -470,7 +473,11 @@ static bool open_store(struct serve *s, struct err *e) {
                     .label_value_bytes_max = o->label_value_bytes,
                     .out_of_order_ms = o->out_of_order_ms,
                     .retention_ms = o->retention_metrics_ms,
+                    .retention_5m_ms = o->retention_metrics_5m_ms,
+                    .retention_1h_ms = o->retention_metrics_1h_ms,
                     .retention_bytes = o->retention_metrics_bytes,
+                    .retention_rules = s->retention_rules.p,
+                    .retention_rule_n = s->retention_rules.n,
                     .seal_age_ms = o->seal_age_ms,
                     .head_bytes_max = o->metrics_head_bytes},
         .events = {.retention_ms = {[EVENT_LOG] = o->retention_logs_ms, [EVENT_SPAN] = o->retention_traces_ms},
@@ -622,6 +629,7 @@ static void stop(struct serve *s) {
     elastic_state_free(s->app.elastic);
     otlp_deltas_free(s->app.deltas);
     loop_free(s->loop);
+    retention_rules_done(&s->retention_rules);
     regex_free(s->cors_origin);
 }
 

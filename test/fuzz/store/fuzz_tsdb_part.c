@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "codec/compress.h"
 #include "memory_vfs.h"
+#include "store/metrics/erase.h"
 #include "store/metrics/histcode.h"
 #include "store/metrics/part.h"
 #include "store/metrics/rowcode.h"
@@ -42,12 +43,27 @@ static void read_index(str raw) {
     uint64_t offset = b.n;
     buf_add(&b, buf_str(&index));
     size_t foot = b.n;
-    const uint64_t words[] = {offset, index.n, raw.n, hash_check(index.p, index.n), 0, 1000, 5, raw.n ? (uint8_t)raw.p[raw.n - 1] : 0};
+    const uint64_t words[] = {offset, index.n,          raw.n, hash_check(index.p, index.n), 0, 1000, 5, raw.n ? (uint8_t)raw.p[raw.n - 1] : 0, 0,
+                              0,      hash_check("", 0)};
     for (size_t i = 0; i < ARRAY_N(words); i++) buf_le64(&b, words[i]);
     while (b.n - foot < PART_FOOTER_BYTES - 16) buf_char(&b, 0);
     buf_le64(&b, hash_check(b.p + foot, PART_FOOTER_BYTES - 16));
     buf_le64(&b, PART_MAGIC);
     read_part(buf_str(&b));
+}
+
+static void read_deletions(str body) {
+    AUTO(buf_done) struct buf b = {0};
+    buf_le64(&b, DELETIONS_MAGIC);
+    buf_add(&b, body);
+    buf_le64(&b, hash_check(b.p, b.n));
+    struct deletions *d;
+    struct err e;
+    if (!deletions_decode(buf_str(&b), &d, &e)) return;
+    AUTO(arena_free) struct arena *a = arena_new(4096);
+    struct erased *ranges;
+    assert(deletions_of(d, (struct labels){0}, a, &ranges) <= d->n);
+    deletions_unref(d);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -62,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const int64_t *t;
     size_t n;
     struct histogram *h;
-    switch (data[0] % 6) {
+    switch (data[0] % 8) {
     case 0: read_part(rest); break;
     case 1: read_index(rest); break;
     case 2:
@@ -74,6 +90,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     case 4:
         if (cells_read(rest, clock, 300, INT64_MIN, INT64_MAX, &c, &e)) assert(c.n <= 300);
         break;
+    case 5:
+        for (size_t f = 0; f < FIELD_N; f++)
+            if (fields_decode(rest, (enum series_field)f, clock, 300, INT64_MIN, INT64_MAX, &c, &e)) assert(c.n <= 300 * (f + 1));
+        c.n = 0;
+        if (fields_decode_counter(rest, clock, 300, 5000, 200000, &c, &e)) assert(c.n <= 900);
+        break;
+    case 6: read_deletions(rest); break;
     default:
         if (histogram_decode(rest, a, &h, &e)) {
             AUTO(buf_done) struct buf again = {0};

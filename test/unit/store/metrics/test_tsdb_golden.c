@@ -131,8 +131,68 @@ static void opens_a_log_with_strings_by_number(void **state) {
     open_files("v2", 0);
 }
 
+static void opens_parts_of_the_second_version(void **state) {
+    (void)state;
+    open_files("v3", 1);
+}
+
+/* A counter every minute of three hours, reset twice, in a 5 m and a 1 h part; and a deletion that waits. */
+enum { MINUTES = 180 };
+static double minute_at(int m) {
+    return (double)(m % 70) * 3;
+}
+static void write_tiers(const char *dir) {
+    struct disk d = {.vfs = vfs_real()};
+    snprintf(d.wal_dir, sizeof d.wal_dir, "%s/wal", dir);
+    snprintf(d.metrics_dir, sizeof d.metrics_dir, "%s/metrics", dir);
+    d.options.seal_age_ms = 1;
+    d.options.retention_ms = 1000;
+    d.options.retention_5m_ms = 1000000000;
+    d.options.retention_1h_ms = 2000000000;
+    disk_open(&d);
+    for (int m = 1; m <= MINUTES; m++) help_push(d.db, "job=golden", "__name__=minutes", (int64_t)m * 60000, minute_at(m));
+    struct matcher m = help_eq("job", "golden");
+    assert_true(tsdb_delete_series(d.db, &m, 1, 0, 600000, NULL));
+    for (int64_t i = 0; i < 5; i++) tsdb_tick(d.db, (int64_t)MINUTES * 60000 + i * 2000);
+    disk_close(&d);
+}
+
+static void opens_the_tiers_of_the_second_version(void **state) {
+    (void)state;
+    struct disk d;
+    disk_make(&d);
+    char command[200];
+    snprintf(command, sizeof command, "cp -r test/golden/metrics/v3-tiers %s", d.metrics_dir);
+    assert_int_equal(system(command), 0);
+    disk_open(&d);
+    assert_int_equal(disk_stats(&d).coarse_parts, 2);
+    for (int hours = 0; hours < 2; hours++) {
+        AUTO(arena_free) struct arena *a = arena_new(4096);
+        struct tsdb_selection *s = help_select(d.db, "job", "golden");
+        tsdb_selection_set_step(s, hours ? 3600000 : 0);
+        struct samples sum;
+        struct samples last;
+        assert_true(tsdb_read_field(s, 0, TSDB_SUM, INT64_MIN, INT64_MAX, a, &sum, NULL));
+        assert_true(tsdb_read_field(s, 0, TSDB_LAST, INT64_MIN, INT64_MAX, a, &last, NULL));
+        assert_int_equal(sum.n, hours ? 3 : 34); /* of 36, two are deleted */
+        for (size_t i = 0; i < sum.n; i++) {
+            int end = (int)(sum.t_ms[i] / 60000);
+            double want = 0;
+            for (int m = MAX(end - (hours ? 60 : 5), hours ? 10 : 0) + 1; m <= end; m++) want += minute_at(m);
+            assert_true(sum.v[i] == want && last.v[i] == minute_at(end));
+        }
+        tsdb_selection_free(s);
+    }
+    disk_close(&d);
+    disk_remove(&d);
+}
+
 int main(int argc, char **argv) {
     loop_own_thread();
+    if (argc == 3 && strcmp(argv[2], "tiers") == 0) {
+        write_tiers(argv[1]);
+        return 0;
+    }
     if (argc > 1) {
         write_files(argv[1], argc == 2);
         return 0;
@@ -140,6 +200,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens_the_files_of_the_first_version),
         cmocka_unit_test(opens_a_log_with_strings_by_number),
+        cmocka_unit_test(opens_parts_of_the_second_version),
+        cmocka_unit_test(opens_the_tiers_of_the_second_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
