@@ -1,5 +1,6 @@
 /* bench_tsdb: what the metrics store costs, in CPU seconds of one thread.
  *   bench_tsdb [TARGETS STEPS]       made-up targets of 500 series (default 200 and 120: 100,000 series, half an hour at 15 s)
+ *   bench_tsdb storm TARGETS LIMIT   TARGETS x 500 new series offered, LIMIT taken: what refusing costs, and that memory stays
  *   bench_tsdb pages EVERY FILE...   recorded exposition pages, a line "@@<unix ms>" before each; every EVERY-th is taken, EVERY seconds apart */
 #include <malloc.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "store/metrics/tsdb.h"
 
 static char dir[64], wal_dir[80], metrics_dir[80];
+static uint64_t series_max;
 static struct tsdb *db;
 static struct wal *wal;
 
@@ -43,7 +45,8 @@ static bool on_record(void *arg, enum wal_type type, uint64_t lsn, str payload, 
 }
 static void open_db(void) {
     struct err e;
-    struct tsdb_options o = {.vfs = vfs_real(), .dir = metrics_dir, .out_of_order_ms = 0, .head_bytes_max = (size_t)1 << 30};
+    struct tsdb_options o = {
+        .vfs = vfs_real(), .dir = metrics_dir, .series_max = series_max, .out_of_order_ms = 0, .head_bytes_max = (size_t)1 << 30};
     struct wal_options w = {.vfs = vfs_real(), .dir = wal_dir, .no_sync = true, .queue_bytes_max = (size_t)1 << 30};
     struct wal_replay_stats stats;
     if (!tsdb_open(&o, &db, &e) || !wal_open(NULL, &w, on_record, db, &stats, &wal, &e)) die(&e);
@@ -95,7 +98,7 @@ static struct metric_batch *new_batch(const char *job, const char *instance, siz
 static void push(struct metric_batch *b) {
     struct push_result r;
     struct err e;
-    if (!tsdb_append_now(db, b, &r, &e)) die(&e);
+    if (!tsdb_append_now(db, b, &r, &e) && !(series_max && e.code == ERR_LIMIT)) die(&e);
     wal_commit(wal, committed, NULL);
 }
 
@@ -223,6 +226,28 @@ static void synthetic(unsigned targets, unsigned steps) {
     close_db();
 }
 
+static void storm(unsigned targets, uint64_t limit) {
+    AUTO(arena_free) struct arena *a = arena_new(64 << 10);
+    const str *keys = make_keys(a);
+    series_max = limit;
+    open_db();
+    unsigned known = (unsigned)(limit / SERIES_PER_TARGET);
+    for (unsigned t = 0; t < known; t++) push(synthetic_batch(keys, t, 0));
+    size_t rss = rss_kb();
+    double took = 0;
+    for (unsigned t = known; t < targets; t++) {
+        struct metric_batch *b = synthetic_batch(keys, t, 0);
+        double from = cpu_s();
+        push(b);
+        took += cpu_s() - from;
+    }
+    struct tsdb_stats st;
+    tsdb_stats(db, &st);
+    printf("storm: %llu series kept, %llu samples refused: %.0f ns each, RSS %zu -> %zu KiB\n", (unsigned long long)st.series,
+           (unsigned long long)st.dropped_series_limit, took * 1e9 / (double)st.dropped_series_limit, rss, rss_kb());
+    close_db();
+}
+
 /* --- recorded pages */
 
 static void page(str text, const char *instance, int64_t t_ms) {
@@ -281,6 +306,8 @@ int main(int argc, char **argv) {
     snprintf(metrics_dir, sizeof metrics_dir, "%s/metrics", dir);
     if (argc > 3 && strcmp(argv[1], "pages") == 0)
         pages(argc - 2, argv + 2);
+    else if (argc > 3 && strcmp(argv[1], "storm") == 0)
+        storm((unsigned)atoi(argv[2]), (uint64_t)atoll(argv[3]));
     else if (argc > 2)
         synthetic((unsigned)atoi(argv[1]), (unsigned)atoi(argv[2]));
     else
