@@ -157,10 +157,16 @@ class Page:
         self.call('Input.insertText', {'text': text})
 
     def click(self, selector):
-        x, y = self.wait('(() => { const r = document.querySelector(%s)?.getBoundingClientRect(); return r && r.width && [r.x + r.width / 2, r.y + r.height / 2] })()'
-                         % json.dumps(selector))
-        self.mouse('mousePressed', x, y)
-        self.mouse('mouseReleased', x, y)
+        """In the middle of an element, once it stays where it is: what is above it may still be loading."""
+        where, last = 'document.querySelector(%s)?.getBoundingClientRect()' % json.dumps(selector), None
+        while True:
+            at = self.wait('(() => { const r = %s; return r && r.width && [r.x + r.width / 2, r.y + r.height / 2] })()' % where)
+            if at == last:
+                break
+            last = at
+            time.sleep(0.15)
+        self.mouse('mousePressed', *at)
+        self.mouse('mouseReleased', *at)
 
     def mouse(self, kind, x, y):
         self.call('Input.dispatchMouseEvent', {'type': kind, 'x': x, 'y': y, 'button': 'left', 'buttons': 1, 'clickCount': 1})

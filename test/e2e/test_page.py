@@ -323,7 +323,7 @@ def test_a_query_is_explained_part_by_part():
 
 
 def test_an_exemplar_leads_to_its_trace():
-    p = visit(metrics_url(q=QUANTILE, live='off'), number('a.exemplar') + ' == 1', seen('a.exemplar.bad'), text('1 exemplar', '.ctl'))
+    p = visit(metrics_url(q=QUANTILE, live='off'), EDITOR, number('a.exemplar') + ' == 1', seen('a.exemplar.bad'), text('1 exemplar', '.ctl'))
     p.eval('document.querySelector("a.exemplar").focus()')
     p.wait(text('600 ms', '.tip'))
     p.click('a.exemplar')
@@ -405,6 +405,18 @@ def test_slow_queries_are_neither_repeated_nor_kept_when_the_page_is_left():
     p.press('g', 's')
     p.wait('location.pathname == "/status" && window.given_up.length == 1')
     clean(p, s)
+    p.close()
+
+
+def test_panels_out_of_sight_ask_nothing():
+    keys = {'p%d_q' % i: 'rate(http_request_duration_seconds_count[1m])' for i in range(2, 31)}
+    p = visit(metrics_url(q='node_load1', **keys), number('.panel') + ' == 30', seen('.panel:nth-child(1) .lg'))
+    asked = sum('query_range' in u for u in p.requests)
+    assert asked < 10, asked
+    p.eval('document.querySelector(".panel:nth-child(30)").scrollIntoView()')
+    p.wait(number('.panel:nth-child(30) .lg tbody tr') + ' == 6')
+    asked = sum('query_range' in u for u in p.requests)
+    assert asked < 20, asked
     p.close()
 
 

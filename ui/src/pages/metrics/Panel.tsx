@@ -39,6 +39,8 @@ interface PanelProps {
   remove?: () => void;
 }
 
+const NOT_YET = { key: null as string | null, tick: '' };
+
 /** True while the element is in sight or near it; what is far away asks the server nothing. */
 function useInSight(ref: { current: HTMLElement | null }): boolean {
   const [seen, setSeen] = useState(false);
@@ -50,9 +52,9 @@ function useInSight(ref: { current: HTMLElement | null }): boolean {
   return seen;
 }
 
-/** The value as it was when `on` was last true. */
-function useHeld<T>(value: T, on: boolean): T {
-  const held = useRef(value);
+/** The value as it was when `on` was last true; `none` before that. */
+function useHeld<T>(value: T, on: boolean, none: T): T {
+  const held = useRef(none);
   if (on) held.current = value;
   return held.current;
 }
@@ -69,7 +71,7 @@ export function PanelView(props: PanelProps) {
   const grid = { start: Math.ceil(w.a / 1e3 / step) * step, end: Math.floor(w.z / 1e3 / step) * step, step };
   if (grid.end < grid.start) grid.end = grid.start;
   const span = w.relative ? String(w.z - w.a) : `${w.a} ${w.z}`;
-  const wanted = useHeld({ key: any && !table ? JSON.stringify([panel.queries, step, span]) : null, tick: `${grid.start} ${grid.end}` }, inSight);
+  const wanted = useHeld({ key: any && !table ? JSON.stringify([panel.queries, step, span]) : null, tick: `${grid.start} ${grid.end}` }, inSight, NOT_YET);
   const { value, error, busy } = useData(wanted.key, (s) => ask(panel.queries, grid, s), wanted.tick);
   const notes = useMemo(() => panel.queries.map((q, i) => notesOf(value, q, i)), [value, panel.queries]);
   const trees = (value?.results ?? []).map((r) => r?.explain);
