@@ -225,8 +225,7 @@ static void promoted_attributes_become_labels_of_every_series(void **state) {
     options.promoted_n = 2;
     expect(json,
            "g{k8s_pod_name=\"p1\", service_name=\"cart\"} 1 @99\ng{k8s_pod_name=\"own\", service_name=\"cart\"} 2 @99\n"
-           "target_info{host=\"h1\", k8s_pod_name=\"p1\"} 1 @99\n" +
-               0);
+           "target_info{host=\"h1\", k8s_pod_name=\"p1\"} 1 @99\n");
     options = (struct otlp_metrics_options){.promote_all = true, .keep_identifying = true};
     expect(json,
            "g{host=\"h1\", k8s_pod_name=\"p1\", service_instance_id=\"pod-1\", service_name=\"cart\", service_namespace=\"shop\"} 1 @99\n"
