@@ -53,7 +53,7 @@ def number(v):
 
 
 class Promise:
-    """text: as it is printed; kept: values by program -> bool."""
+    """text: as it is printed; kept: values by program -> bool. A program that could not do it has the value None."""
 
     def __init__(self, text, kept):
         self.text, self.kept = text, kept
