@@ -197,20 +197,19 @@ static void submit(struct target *t, struct scrape_job *s) {
     page_parsed(&s->job);
 }
 
-/* Prometheus' rule: a scrape that is off by no more than 2 ms, or a hundredth of the interval, has the time of its interval. */
-static int64_t aligned_time(struct target *t, int64_t now_ms) {
-    int64_t interval = t->settings.interval_ms, tolerance = MIN(interval / 100, (int64_t)2), late = now_ms - t->due_ms;
-    if (t->due_ms == 0 || late < 0) return t->due_ms = now_ms;
-    t->due_ms += (late + tolerance) / interval * interval;
-    late = now_ms - t->due_ms;
-    return late <= tolerance ? t->due_ms : now_ms; /* less than 0: early, within the tolerance */
+int64_t scrape_aligned_ms(int64_t *due_ms, int64_t interval_ms, int64_t now_ms) {
+    int64_t tolerance = MIN(interval_ms / 100, (int64_t)2), late = now_ms - *due_ms;
+    if (*due_ms == 0 || late < 0) return *due_ms = now_ms;
+    *due_ms += (late + tolerance) / interval_ms * interval_ms;
+    late = now_ms - *due_ms;
+    return late <= tolerance ? *due_ms : now_ms; /* less than 0: early, within the tolerance */
 }
 
 static struct scrape_job *scrape_job_new(struct target *t) {
     struct scrape_job *s = mem_zalloc(sizeof *s);
     s->target = t;
     s->format = PROM_TEXT;
-    s->t_ms = aligned_time(t, clock_wall_ms());
+    s->t_ms = scrape_aligned_ms(&t->due_ms, t->settings.interval_ms, clock_wall_ms());
     s->began_ns = clock_mono_ns();
     t->job = s;
     return s;

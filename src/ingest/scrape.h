@@ -35,6 +35,9 @@ struct scrape_settings {
 /* Everything is copied. ERR_INPUT for a URL that is none. First scrape: spread over the interval by hash, functions at once. */
 MUST_USE bool scraper_add(struct scraper *s, const struct scrape_settings *t, struct err *e);
 void scraper_targets(void *scraper, struct arena *a, struct target_view **out, size_t *n);
+/* The time a scrape has, Prometheus' rule: when it is off by no more than 2 ms, or a hundredth of the interval, that of its interval. *due_ms: when
+ * the newest should have begun; 0: none has. */
+int64_t scrape_aligned_ms(int64_t *due_ms, int64_t interval_ms, int64_t now_ms);
 struct scraper_stats {
     uint64_t targets, up, scrapes, failed, samples;
 };

@@ -257,9 +257,22 @@ static void a_late_answer_of_the_store_finds_the_scraper_gone(void **state) {
     assert_int_equal(b->reports, 0);
 }
 
+static void times_of_scrapes_are_those_of_their_intervals(void **state) {
+    (void)state;
+    static const struct {
+        int64_t now, want;
+    } cases[] = {{1000, 1000}, {1201, 1200}, {1398, 1400}, {1603, 1603}, {1800, 1800}, {2602, 2600}, {2797, 2797}, {100, 100}, {301, 300}};
+    int64_t due = 0;
+    for (size_t i = 0; i < ARRAY_N(cases); i++) assert_int_equal(scrape_aligned_ms(&due, 200, cases[i].now), cases[i].want);
+    due = 0;
+    assert_int_equal(scrape_aligned_ms(&due, 10, 1000), 1000);
+    assert_int_equal(scrape_aligned_ms(&due, 10, 1011), 1011); /* too short an interval for any tolerance */
+}
+
 int main(void) {
     log_set_level(LOG_ERROR);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(times_of_scrapes_are_those_of_their_intervals),
         cmocka_unit_test_setup_teardown(stores_the_page_with_the_targets_labels, start, stop),
         cmocka_unit_test_setup_teardown(comes_again_after_the_interval, start, stop),
         cmocka_unit_test_setup_teardown(a_target_that_answers_500_is_down_and_its_series_end, start, stop),
