@@ -1,6 +1,7 @@
 """Remote read: what was written comes back to the bit, in both forms of the answer; bad requests are named."""
 import math
 import random
+import socket
 import struct
 
 import bn
@@ -117,6 +118,40 @@ def test_streams_more_than_a_piece():
         bn.eq(sum(1 for _ in promread.frames(body)), 40)
         (series,) = promread.read(s, [(T0, T0 + 100_000, [('=', '__name__', 'big')])], True)
         bn.eq({dict(labels)['i']: samples for labels, samples in series}, {i: samples[:101] for i, samples in written.items()})
+
+
+def stalled_client(s, body):
+    """Asks for a long answer and reads only its beginning."""
+    c = socket.create_connection(('127.0.0.1', s.port))
+    c.sendall(b'POST /api/v1/read HTTP/1.1\r\nHost: x\r\nContent-Encoding: snappy\r\nContent-Length: %d\r\n\r\n' % len(body) + body)
+    bn.eq(c.recv(15), b'HTTP/1.1 200 OK')
+    return c
+
+
+def test_outlives_clients_that_stall_and_leave_and_stops_beside_them():
+    s = bn.Server(SETTINGS)
+    try:
+        r = random.Random(3)
+        for i in range(120):
+            promread.push(s, [({'__name__': 'big', 'i': str(i)}, [(r.random(), T0 + k * 1000) for k in range(10000)], [])])
+        body = promread.request(name_is('big'), (1,))
+        leaving = [stalled_client(s, body) for _ in range(4)]
+        staying = [stalled_client(s, body) for _ in range(2)]
+        for c in leaving:
+            c.close()
+        (series,) = promread.read(s, [(T0, T0 + 5000, [('=', '__name__', 'big'), ('=', 'i', '7')])], True)
+        bn.eq(len(series[0][1]), 6)
+    finally:
+        bn.eq(s.close(), 0)
+    for c in staying:  # what they get of the rest has no proper end
+        rest = b''
+        try:
+            while piece := c.recv(1 << 16):
+                rest += piece
+        except ConnectionError:
+            pass
+        assert not rest.endswith(b'0\r\n\r\n'), 'an answer that was cut looks whole'
+        c.close()
 
 
 def test_names_what_is_wrong_with_a_request():
