@@ -81,6 +81,7 @@ static bool still_held(const struct tsdb *db, const struct deletion *d) {
 }
 
 void deletions_settle(struct tsdb *db) {
+    if (db->leftovers.n > 0) return; /* they may hold what was deleted */
     VEC(uint64_t) gone = {0};
     for (size_t i = 0; i < db->deletions->n; i++)
         if (!still_held(db, &db->deletions->p[i])) vec_push(&gone, db->deletions->p[i].number);

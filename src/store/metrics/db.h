@@ -54,6 +54,7 @@ struct tsdb {
     struct journal journal;        /* the record being written */
     struct journal_reader *reader; /* until tsdb_attach_wal */
     VEC(struct part *) parts;      /* by min_ms */
+    VEC(uint64_t) leftovers;       /* numbers of parts that are gone but whose files could not be unlinked yet */
     uint64_t next_seq;
     uint64_t log_position;    /* records below are in parts */
     uint64_t seal_position;   /* what the part being sealed will cover */

@@ -40,8 +40,8 @@ void db_remove_part(struct tsdb *db, size_t at, bool unlink_file) {
     if (unlink_file) {
         char path[PART_PATH_MAX];
         part_path(path, db->dir, p->meta.seq);
-        bool gone = vfs_unlink(db->o.vfs, path, NULL);
-        (void)gone; /* the next start removes what is replaced or too old */
+        struct err why;
+        if (!vfs_unlink(db->o.vfs, path, &why) && why.code != ERR_NOT_FOUND) vec_push(&db->leftovers, p->meta.seq);
     }
     tsdb_part_unref(p);
 }
@@ -222,6 +222,7 @@ void tsdb_close(struct tsdb *db) {
     head_done(&db->head);
     while (db->parts.n > 0) db_remove_part(db, db->parts.n - 1, false);
     vec_done(&db->parts);
+    vec_done(&db->leftovers);
     journal_reader_free(db->reader);
     journal_done(&db->journal);
     for (size_t i = 0; i < db->sources.n; i++) vec_done(&db->sources.p[i].present);

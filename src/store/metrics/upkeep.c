@@ -248,8 +248,19 @@ static bool merge_tier(struct tsdb *db, enum tier t) {
     return n > 0;
 }
 
+/* A file that stayed comes back with the next start. What was made from it must still say so then: nothing is written again before it is gone. */
+static bool unlink_leftovers(struct tsdb *db) {
+    for (; db->leftovers.n > 0; db->leftovers.n--) {
+        char path[PART_PATH_MAX];
+        struct err e;
+        part_path(path, db->dir, db->leftovers.p[db->leftovers.n - 1]);
+        if (!vfs_unlink(db->o.vfs, path, &e) && e.code != ERR_NOT_FOUND) return false;
+    }
+    return true;
+}
+
 void upkeep(struct tsdb *db) {
-    if (db->compacting) return; /* its inputs stay until it is done */
+    if (db->compacting || !unlink_leftovers(db)) return; /* the inputs of a job stay until it is done */
     keep_to_size(db);
     if (retire_all(db)) return;
     if (db->cleaning && clean_one(db)) return;
