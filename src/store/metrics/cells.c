@@ -74,81 +74,66 @@ size_t cell_encode(struct cell_state *s, double v, bool absolute, uint8_t out[CE
 
 /* --- a growing row */
 
-/* Allocated bytes for a row of n: multiples of 16 less malloc's header, then an eighth more each time. */
-static size_t allocated(size_t n) {
-    if (n == 0) return 0;
-    size_t step = 16;
-    while (step * 8 < n) step *= 2;
-    return (n + 8 + step - 1) / step * step - 8;
+static void put(struct chains *in, struct cells *c, const void *p, size_t n) {
+    chain_put(in, &c->bytes, p, n);
+    c->bytes.mark = 0;
 }
 
-static uint8_t *grow(struct cells *c, size_t more) {
-    size_t old = allocated(c->n_bytes);
-    size_t new = allocated(c->n_bytes + more);
-    if (new != old) c->p = mem_realloc(c->p, new);
-    uint8_t *at = c->p + c->n_bytes;
-    c->n_bytes += (uint32_t)more;
-    c->run = false;
-    return at;
-}
-
-void cells_done(struct cells *c) {
-    free(c->p);
-    *c = (struct cells){0};
-}
-
-static void put_varint_op(struct cells *c, enum cell_op op, uint64_t v) {
+static void put_varint_op(struct chains *in, struct cells *c, enum cell_op op, uint64_t v) {
     uint8_t tmp[11];
     size_t n = 0;
     tmp[n++] = (uint8_t)op;
     for (; v >= 0x80; v >>= 7) tmp[n++] = (uint8_t)(v | 0x80);
     tmp[n++] = (uint8_t)v;
-    memcpy(grow(c, n), tmp, n);
+    put(in, c, tmp, n);
 }
 
-static void skip_to(struct cells *c, uint32_t tick) {
+static void skip_to(struct chains *in, struct cells *c, uint32_t tick) {
     assert(tick >= c->tick);
-    if (tick > c->tick) put_varint_op(c, CELL_SKIP, tick - c->tick);
+    if (tick > c->tick) put_varint_op(in, c, CELL_SKIP, tick - c->tick);
     c->tick = tick + 1;
     c->n++;
 }
 
-static void repeat(struct cells *c) {
-    if (c->run && c->p[c->n_bytes - 1] < CELL_REPEAT + CELL_REPEAT_MAX - 1) {
-        c->p[c->n_bytes - 1]++;
-        return;
+static void repeat(struct chains *in, struct cells *c) {
+    if (c->bytes.mark) {
+        uint8_t *last = chain_last(in, &c->bytes);
+        if (*last < CELL_REPEAT + CELL_REPEAT_MAX - 1) {
+            ++*last;
+            return;
+        }
     }
-    *grow(c, 1) = CELL_REPEAT;
-    c->run = true;
+    put(in, c, (const uint8_t[]){CELL_REPEAT}, 1);
+    c->bytes.mark = 1;
 }
 
-void cells_add(struct cells *c, struct cell_state *s, uint32_t tick, double v) {
+void cells_add(struct chains *in, struct cells *c, struct cell_state *s, uint32_t tick, double v) {
     bool first = c->n == 0;
-    skip_to(c, tick);
+    skip_to(in, c, tick);
     if (!first && cell_same(s, v)) {
-        repeat(c);
+        repeat(in, c);
         return;
     }
     uint8_t tmp[CELL_OP_MAX_BYTES];
     size_t n = cell_encode(s, v, first, tmp);
-    memcpy(grow(c, n), tmp, n);
+    put(in, c, tmp, n);
 }
 
-void cells_add_histogram(struct cells *c, struct cell_state *s, uint32_t tick, str code) {
+void cells_add_histogram(struct chains *in, struct cells *c, struct cell_state *s, uint32_t tick, str code) {
     uint64_t hash = hash_check(code.p, code.n);
     bool first = c->n == 0;
-    skip_to(c, tick);
+    skip_to(in, c, tick);
     if (!first && s->histogram && s->bits == hash) {
-        repeat(c);
+        repeat(in, c);
         return;
     }
-    put_varint_op(c, CELL_HISTOGRAM, code.n);
-    memcpy(grow(c, code.n), code.p, code.n);
+    put_varint_op(in, c, CELL_HISTOGRAM, code.n);
+    put(in, c, code.p, code.n);
     *s = (struct cell_state){.bits = hash, .k = s->k, .histogram = true};
 }
 
-void cells_start(struct cells *c, int64_t start_ms) {
-    put_varint_op(c, CELL_START, zigzag(start_ms));
+void cells_start(struct chains *in, struct cells *c, int64_t start_ms) {
+    put_varint_op(in, c, CELL_START, zigzag(start_ms));
 }
 
 /* --- reading */

@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "model/sample.h"
+#include "store/metrics/chain.h"
 
 enum cell_op {
     CELL_BYTE_MAX = 0x5f,
@@ -49,18 +50,16 @@ static inline bool cell_same(const struct cell_state *s, double v) {
     return s->bits == bits && !s->histogram;
 }
 
-/* A growing row. Zeroed is empty. The allocated size follows from n_bytes (cells.c). */
+/* A growing row. Zeroed is empty. Its bytes are a chain (its mark: the last byte is a repeat operation) in the chains given with every call. */
 struct cells {
-    uint8_t *p;
-    uint32_t n_bytes, n; /* n samples */
-    uint32_t tick;       /* the next tick to fill */
-    bool run;            /* the last byte is a repeat operation */
+    struct chain bytes;
+    uint32_t n;    /* samples */
+    uint32_t tick; /* the next tick to fill */
 };
-void cells_done(struct cells *c);
 /* Adds v at `tick` >= c->tick. */
-void cells_add(struct cells *c, struct cell_state *s, uint32_t tick, double v);
-void cells_add_histogram(struct cells *c, struct cell_state *s, uint32_t tick, str code);
-void cells_start(struct cells *c, int64_t start_ms); /* start timestamp of the cells added from here on */
+void cells_add(struct chains *in, struct cells *c, struct cell_state *s, uint32_t tick, double v);
+void cells_add_histogram(struct chains *in, struct cells *c, struct cell_state *s, uint32_t tick, str code);
+void cells_start(struct chains *in, struct cells *c, int64_t start_ms); /* start timestamp of the cells added from here on */
 
 /* Decoded columns, growing in an arena; charged against bytes_max. h and st_ms stay NULL until the first histogram / start timestamp. */
 struct columns {

@@ -67,7 +67,7 @@ void head_init(struct head *h) {
 
 void head_done(struct head *h) {
     head_drop_frozen(h);
-    for (size_t i = 0; i < h->series.n; i++) cells_done(&h->series.p[i].cells);
+    chains_done(&h->chains);
     for (size_t i = 0; i < h->clocks.n; i++) free(h->clocks.p[i].t_ms);
     for (size_t i = 0; i < h->owns.n; i++) free(h->owns.p[i].clock.t_ms);
     vec_done(&h->series);
@@ -166,12 +166,12 @@ int64_t head_start_ms(const struct head *h, uint32_t row) {
 static void put_cell(struct head *h, struct series *s, uint32_t tick, const struct point *p) {
     if (p->start_ms != (s->own ? h->owns.p[s->own].start_ms : 0)) {
         own_of(h, s)->start_ms = p->start_ms;
-        cells_start(&s->cells, p->start_ms);
+        cells_start(&h->chains, &s->cells, p->start_ms);
     }
     if (p->histogram.n > 0)
-        cells_add_histogram(&s->cells, &s->last, tick, p->histogram);
+        cells_add_histogram(&h->chains, &s->cells, &s->last, tick, p->histogram);
     else
-        cells_add(&s->cells, &s->last, tick, p->v);
+        cells_add(&h->chains, &s->cells, &s->last, tick, p->v);
 }
 
 static struct clock *clock_of(struct head *h, uint32_t row, const struct series *s) {
@@ -185,10 +185,10 @@ static enum add_result rewrite(struct head *h, uint32_t row, const struct point 
     struct clock *clock = clock_of(h, row, s);
     AUTO(arena_free) struct arena *a = arena_new(16 << 10);
     struct columns old = {.arena = a, .bytes_left = SIZE_MAX};
-    bool ok = cells_read(str_n(s->cells.p, s->cells.n_bytes), clock->t_ms, clock->n, INT64_MIN, INT64_MAX, &old, NULL);
+    bool ok = cells_read(chain_str(&h->chains, &s->cells.bytes, a), clock->t_ms, clock->n, INT64_MIN, INT64_MAX, &old, NULL);
     assert(ok); /* our own bytes */
     (void)ok;
-    struct series fresh = {.cells = {0}, .last_ms = s->last_ms, .own = s->own};
+    struct series fresh = {.last_ms = s->last_ms, .own = s->own};
     struct own *own = own_of(h, &fresh);
     struct clock new_clock = {0};
     own->start_ms = 0;
@@ -211,9 +211,9 @@ static enum add_result rewrite(struct head *h, uint32_t row, const struct point 
     own = &h->owns.p[fresh.own];
     free(own->clock.t_ms);
     own->clock = new_clock;
-    h->bytes += fresh.cells.n_bytes;
-    h->bytes -= s->cells.n_bytes;
-    free(s->cells.p);
+    h->bytes += fresh.cells.bytes.n;
+    h->bytes -= s->cells.bytes.n;
+    chain_clear(&h->chains, &s->cells.bytes);
     s->cells = fresh.cells;
     s->last = fresh.last;
     s->own = fresh.own;
@@ -231,7 +231,7 @@ static enum add_result compare_old(struct head *h, uint32_t row, const struct po
     struct row_bytes r = head_row(h, row);
     AUTO(arena_free) struct arena *a = arena_new(4 << 10);
     struct columns c = {.arena = a, .bytes_left = SIZE_MAX};
-    bool ok = cells_read(r.bytes, r.clock->t_ms, r.clock->n, p->t_ms, p->t_ms, &c, NULL);
+    bool ok = cells_read(row_copy(r, a), r.clock->t_ms, r.clock->n, p->t_ms, p->t_ms, &c, NULL);
     assert(ok);
     (void)ok;
     if (c.n == 0) return ADD_LATE;
@@ -270,9 +270,9 @@ enum add_result head_add(struct head *h, uint32_t row, const struct point *p, in
         clock_push(clock, p->t_ms);
         tick = clock->n - 1;
     }
-    h->bytes -= s->cells.n_bytes;
+    h->bytes -= s->cells.bytes.n;
     put_cell(h, s, tick, p);
-    h->bytes += s->cells.n_bytes;
+    h->bytes += s->cells.bytes.n;
     s->last_ms = p->t_ms;
     count(h, p->t_ms);
     return ADD_STORED;
@@ -292,13 +292,13 @@ struct frozen *head_freeze(struct head *h) {
     *f = (struct frozen){.row_n = h->series.n, .target_n = h->clocks.n, .own_n = h->owns.n, .samples = h->samples, .bytes = h->bytes};
     f->min_ms = h->min_ms;
     f->max_ms = h->max_ms;
-    f->rows = mem_zalloc(MAX(f->row_n, 1) * sizeof *f->rows);
+    f->rows = mem_alloc(MAX(f->row_n, 1) * sizeof *f->rows);
     f->clocks = mem_alloc(MAX(f->target_n, 1) * sizeof *f->clocks);
     f->own_clocks = mem_alloc(f->own_n * sizeof *f->own_clocks);
     for (size_t i = 0; i < f->row_n; i++) {
         struct series *s = &h->series.p[i];
         bool own = s->own && h->owns.p[s->own].clock.n > 0;
-        f->rows[i] = (struct frozen_row){s->cells.p, s->cells.n_bytes, s->cells.n, own ? s->own : 0};
+        f->rows[i] = (struct frozen_row){s->cells.bytes, s->cells.n, own ? s->own : 0};
         s->cells = (struct cells){0};
         s->absolute = 1;
     }
@@ -310,6 +310,8 @@ struct frozen *head_freeze(struct head *h) {
         f->own_clocks[i] = h->owns.p[i].clock;
         h->owns.p[i] = (struct own){0};
     }
+    f->chains = h->chains;
+    h->chains = (struct chains){0};
     h->samples = h->bytes = 0;
     h->min_ms = INT64_MAX;
     h->max_ms = INT64_MIN;
@@ -320,7 +322,7 @@ struct frozen *head_freeze(struct head *h) {
 void head_drop_frozen(struct head *h) {
     struct frozen *f = TAKE(h->frozen);
     if (!f) return;
-    for (size_t i = 0; i < f->row_n; i++) free(f->rows[i].p);
+    chains_done(&f->chains);
     for (size_t i = 0; i < f->target_n; i++) free(f->clocks[i].t_ms);
     for (size_t i = 0; i < f->own_n; i++) free(f->own_clocks[i].t_ms);
     free(f->rows);
@@ -333,13 +335,13 @@ struct row_bytes head_row(const struct head *h, uint32_t row) {
     const struct series *s = &h->series.p[row];
     const struct clock *own = s->own ? &h->owns.p[s->own].clock : NULL;
     const struct clock *clock = own && own->n > 0 ? own : &h->clocks.p[h->index.rows.p[row].target];
-    return (struct row_bytes){str_n(s->cells.p, s->cells.n_bytes), clock, s->cells.n};
+    return (struct row_bytes){&h->chains, &s->cells.bytes, clock, s->cells.n};
 }
 
 struct row_bytes frozen_row(const struct frozen *f, uint32_t row, uint32_t target) {
     if (row >= f->row_n) return (struct row_bytes){0};
     const struct frozen_row *r = &f->rows[row];
-    return (struct row_bytes){str_n(r->p, r->n_bytes), r->own ? &f->own_clocks[r->own] : &f->clocks[target], r->n};
+    return (struct row_bytes){&f->chains, &r->bytes, r->own ? &f->own_clocks[r->own] : &f->clocks[target], r->n};
 }
 
 /* --- forgetting */
@@ -361,7 +363,6 @@ static uint32_t move_series(struct head *to, struct head *from, uint32_t row, st
     }
     struct series *s = &to->series.p[new];
     *s = from->series.p[row];
-    from->series.p[row].cells = (struct cells){0};
     if (s->own) {
         struct own own = from->owns.p[s->own];
         from->owns.p[s->own] = (struct own){0};
@@ -394,6 +395,8 @@ uint32_t *head_forget_idle(struct head *h, int64_t keep_from_ms) {
         if (slot.value == 0 || slot.value == MAP_GONE || moved[slot.value - 1] == ID_NONE) continue;
         map_put(&fresh.more_keys, slot.hash, (uint64_t)moved[slot.value - 1] + 1);
     }
+    fresh.chains = h->chains;
+    h->chains = (struct chains){0};
     fresh.samples = h->samples;
     fresh.bytes = h->bytes;
     fresh.min_ms = h->min_ms;

@@ -40,14 +40,15 @@ enum { FORGET_MIN = 1000 };
 #define TIME_MAX_MS (INT64_C(1) << 53)
 
 struct frozen_row {
-    uint8_t *p;
-    uint32_t n_bytes, n;
+    struct chain bytes;
+    uint32_t n;
     uint32_t own; /* index into own_clocks; 0: the target's clock */
 };
 struct frozen {
     size_t row_n, target_n, own_n;
     struct frozen_row *rows;
     struct clock *clocks, *own_clocks;
+    struct chains chains;
     uint64_t samples, bytes;
     int64_t min_ms, max_ms;
 };
@@ -55,6 +56,7 @@ struct frozen {
 struct head {
     struct index index; /* rows of the index = positions in series */
     VEC(struct series) series;
+    struct chains chains;     /* the bytes of their cells */
     VEC(struct clock) clocks; /* by target */
     VEC(struct own) owns;     /* [0] unused */
     struct idmap by_labels;   /* index_hash -> row */
@@ -105,9 +107,13 @@ uint32_t *head_forget_idle(struct head *h, int64_t keep_from_ms);
 
 /* The encoded samples of a row and the clock under them. */
 struct row_bytes {
-    str bytes;
+    const struct chains *chains;
+    const struct chain *bytes; /* valid until the head changes; row_copy has them in one piece */
     const struct clock *clock;
     uint32_t n;
 };
 struct row_bytes head_row(const struct head *h, uint32_t row);
 struct row_bytes frozen_row(const struct frozen *f, uint32_t row, uint32_t target);
+static inline str row_copy(struct row_bytes r, struct arena *a) {
+    return chain_str(r.chains, r.bytes, a);
+}

@@ -239,6 +239,7 @@ static bool has_histograms(const struct columns *c) {
 
 static void put_cells(const struct columns *c, struct buf *out) {
     buf_char(out, 0);
+    struct chains in = {0};
     struct cells cells = {0};
     struct cell_state state = {0};
     AUTO(buf_done) struct buf code = {0};
@@ -246,18 +247,20 @@ static void put_cells(const struct columns *c, struct buf *out) {
     for (size_t i = 0; i < c->n; i++) {
         if (c->st_ms && c->st_ms[i] != start) {
             start = c->st_ms[i];
-            cells_start(&cells, start);
+            cells_start(&in, &cells, start);
         }
         if (c->h[i]) {
             buf_clear(&code);
             histogram_encode(c->h[i], &code);
-            cells_add_histogram(&cells, &state, (uint32_t)i, buf_str(&code));
+            cells_add_histogram(&in, &cells, &state, (uint32_t)i, buf_str(&code));
         } else {
-            cells_add(&cells, &state, (uint32_t)i, c->v[i]);
+            cells_add(&in, &cells, &state, (uint32_t)i, c->v[i]);
         }
     }
-    buf_put(out, cells.p, cells.n_bytes);
-    cells_done(&cells);
+    AUTO(arena_free) struct arena *a = arena_new(4096);
+    str bytes = chain_str(&in, &cells.bytes, a);
+    buf_put(out, bytes.p, bytes.n);
+    chains_done(&in);
 }
 
 bool row_encode(const struct columns *c, const int64_t *clock, size_t clock_n, struct buf *out) {

@@ -127,7 +127,7 @@ static bool write_rows(struct seal *s, struct part_writer *w, struct err *e) {
         arena_reset(a);
         struct columns c = {.arena = a, .bytes_left = SIZE_MAX};
         struct row_bytes r = frozen_row(s->frozen, rows[i].row, target);
-        if (!cells_read(r.bytes, r.clock->t_ms, r.clock->n, INT64_MIN, INT64_MAX, &c, e)) return false;
+        if (!cells_read(row_copy(r, a), r.clock->t_ms, r.clock->n, INT64_MIN, INT64_MAX, &c, e)) return false;
         if (!part_writer_row(w, shapes[ids.shape], &c, e)) return false;
     }
     return true;

@@ -133,7 +133,7 @@ static void add_row(struct tsdb_selection *s, const struct index *x, const struc
     if (r.n == 0 || !in_range(r.clock->t_ms[0], r.clock->t_ms[r.clock->n - 1], s->from_ms, s->to_ms)) return;
     struct selected *series = selected_of(s, x, m);
     if (all_erased(s, series, r.clock->t_ms[0], r.clock->t_ms[r.clock->n - 1])) return;
-    struct piece p = {.bytes = arena_str(s->arena, r.bytes), .clock = copy_clock(s, r.clock), .clock_n = r.clock->n};
+    struct piece p = {.bytes = row_copy(r, s->arena), .clock = copy_clock(s, r.clock), .clock_n = r.clock->n};
     p.part = ID_NONE;
     add_piece(s, series, p);
 }

@@ -9,6 +9,7 @@
 enum { TICKS = 600 };
 /* A row and what it must read as, cell by cell. */
 struct row {
+    struct chains chains;
     struct cells cells;
     int64_t clock[TICKS];
     size_t n;
@@ -40,7 +41,7 @@ static void make_row(struct row *r, uint64_t seed, bool histograms) {
         uint64_t x = hash_mix(seed, tick);
         r->clock[tick] = 1000 + (int64_t)tick * 10;
         if (x % 11 == 0) continue;
-        if (x % 29 == 0) cells_start(&r->cells, start = (int64_t)(x % 100000));
+        if (x % 29 == 0) cells_start(&r->chains, &r->cells, start = (int64_t)(x % 100000));
         bool is_histogram = histograms && x % 3 == 0;
         r->t_ms[r->n] = r->clock[tick];
         r->st_ms[r->n] = start;
@@ -48,10 +49,10 @@ static void make_row(struct row *r, uint64_t seed, bool histograms) {
         if (is_histogram) {
             buf_clear(&code);
             histogram_encode(&(struct histogram){.count = r->count[r->n]}, &code);
-            cells_add_histogram(&r->cells, &state, tick, buf_str(&code));
+            cells_add_histogram(&r->chains, &r->cells, &state, tick, buf_str(&code));
         } else {
             r->v[r->n] = v = any_value(hash_mix(x, 1), v);
-            cells_add(&r->cells, &state, tick, v);
+            cells_add(&r->chains, &r->cells, &state, tick, v);
         }
         r->n++;
     }
@@ -61,7 +62,7 @@ static void check_range(const struct row *r, int64_t from_ms, int64_t to_ms) {
     AUTO(arena_free) struct arena *a = arena_new(4096);
     struct columns c = {.arena = a, .bytes_left = SIZE_MAX};
     struct err e = {0};
-    if (!cells_read(str_n(r->cells.p, r->cells.n_bytes), r->clock, TICKS, from_ms, to_ms, &c, &e)) fail_msg("%s", e.msg);
+    if (!cells_read(chain_str(&r->chains, &r->cells.bytes, a), r->clock, TICKS, from_ms, to_ms, &c, &e)) fail_msg("%s", e.msg);
     size_t k = 0;
     for (size_t i = 0; i < r->n; i++) {
         if (r->t_ms[i] < from_ms || r->t_ms[i] > to_ms) continue;
@@ -91,7 +92,7 @@ static void reads_any_row_over_any_range(void **state) {
         }
         check_range(&r, 5, 6);
         check_range(&r, 1000000, 2000000);
-        cells_done(&r.cells);
+        chains_done(&r.chains);
     }
 }
 
@@ -105,14 +106,14 @@ static void appends_to_columns_that_hold_something_already(void **state) {
     struct columns c = {.arena = a, .bytes_left = SIZE_MAX};
     const struct row *rows[] = {&without, &with, &without};
     for (size_t i = 0; i < ARRAY_N(rows); i++)
-        assert_true(cells_read(str_n(rows[i]->cells.p, rows[i]->cells.n_bytes), rows[i]->clock, TICKS, INT64_MIN, INT64_MAX, &c, NULL));
+        assert_true(cells_read(chain_str(&rows[i]->chains, &rows[i]->cells.bytes, a), rows[i]->clock, TICKS, INT64_MIN, INT64_MAX, &c, NULL));
     assert_int_equal(c.n, 2 * without.n + with.n);
     for (size_t i = 0; i < without.n; i++) {
         assert_true(!c.h[i] && !c.h[without.n + with.n + i]);
         assert_memory_equal(&c.v[without.n + with.n + i], &without.v[i], sizeof *c.v);
     }
-    cells_done(&with.cells);
-    cells_done(&without.cells);
+    chains_done(&with.chains);
+    chains_done(&without.chains);
 }
 
 /* Cut at every byte and with every byte changed: never a read outside, and an error says where. */
@@ -121,11 +122,13 @@ static void damaged_rows_are_refused_or_read_but_never_beyond_their_bytes(void *
     struct row r;
     make_row(&r, 5, true);
     size_t refused = 0;
-    for (uint32_t i = 0; i < 2 * r.cells.n_bytes; i++) {
-        uint32_t n = i < r.cells.n_bytes ? i : r.cells.n_bytes;
-        char *copy = malloc(MAX(n, 1U));
-        memcpy(copy, r.cells.p, n);
-        if (i >= r.cells.n_bytes) copy[i - n] ^= (char)(1 << i % 8);
+    AUTO(arena_free) struct arena *whole = arena_new(4096);
+    str bytes = chain_str(&r.chains, &r.cells.bytes, whole);
+    for (size_t i = 0; i < 2 * bytes.n; i++) {
+        size_t n = MIN(i, bytes.n);
+        char *copy = malloc(MAX(n, 1));
+        memcpy(copy, bytes.p, n);
+        if (i >= bytes.n) copy[i - n] ^= (char)(1 << i % 8);
         AUTO(arena_free) struct arena *a = arena_new(4096);
         struct columns c = {.arena = a, .bytes_left = SIZE_MAX};
         struct err e = {0};
@@ -137,7 +140,7 @@ static void damaged_rows_are_refused_or_read_but_never_beyond_their_bytes(void *
         free(copy);
     }
     assert_true(refused > 0);
-    cells_done(&r.cells);
+    chains_done(&r.chains);
 }
 
 static void says_at_which_byte_cells_are_damaged(void **state) {
@@ -169,10 +172,10 @@ static void a_memory_limit_is_an_error_that_says_what_to_do(void **state) {
     AUTO(arena_free) struct arena *a = arena_new(4096);
     struct columns c = {.arena = a, .bytes_left = 100};
     struct err e = {0};
-    assert_false(cells_read(str_n(r.cells.p, r.cells.n_bytes), r.clock, TICKS, INT64_MIN, INT64_MAX, &c, &e));
+    assert_false(cells_read(chain_str(&r.chains, &r.cells.bytes, a), r.clock, TICKS, INT64_MIN, INT64_MAX, &c, &e));
     assert_int_equal(e.code, ERR_LIMIT);
     assert_non_null(strstr(e.msg, "select fewer series"));
-    cells_done(&r.cells);
+    chains_done(&r.chains);
 }
 
 int main(void) {
