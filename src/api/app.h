@@ -26,6 +26,7 @@ struct app {
     struct otlp_metrics_options otlp;
     struct otlp_deltas *deltas; /* api/otlp_delta's; freed by its owner */
     struct feed *feeds;         /* api/feed's own: long replies under way */
+    struct sampling *sampling;  /* api/sampling's; freed by its owner */
     struct es_state *elastic;   /* api/elastic's own, made when needed; elastic_state_free at the end */
     /* views, set by cmd/serve; may be NULL in tests */
     void (*targets)(void *arg, struct arena *a, struct target_view **out, size_t *n);
@@ -39,7 +40,7 @@ struct app {
 
 /* One table per file of api/; cmd/serve puts them together. */
 extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], jaeger_v3_routes[], otlp_routes[], push_routes[], ui_routes[],
-    loki_routes[], journal_routes[], admin_routes[], import_routes[], influx_routes[];
+    loki_routes[], sampling_routes[], journal_routes[], admin_routes[], import_routes[], influx_routes[];
 
 /* http_server_config.headers: Access-Control-* for the Prometheus API. */
 size_t prom_cors_headers(void *app, const struct http_exchange *x, struct http_pair *out);
@@ -60,5 +61,6 @@ enum {
     DOOR_ZIPKIN = 32,
     DOOR_LOKI = 64,
     DOOR_INFLUX = 128,
-    DOOR_JOURNAL = 256
+    DOOR_JOURNAL = 256,
+    DOOR_SAMPLING = 512
 };

@@ -1,6 +1,7 @@
 #include "api/grpc.h"
 
 #include "api/otlp.h"
+#include "api/sampling.h"
 #include "codec/pb.h"
 #include "wire/jaeger_proto.h"
 
@@ -74,6 +75,7 @@ const struct grpc_method grpc_methods[] = {
     {"/opentelemetry.proto.collector.logs.v1.LogsService/Export", export_logs},
     {"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", export_metrics},
     {"/jaeger.api_v2.CollectorService/PostSpans", post_spans},
+    {"/jaeger.api_v2.SamplingManager/GetSamplingStrategy", sampling_grpc},
     {"/grpc.health.v1.Health/Check", check_health},
     {0},
 };

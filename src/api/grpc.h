@@ -4,6 +4,7 @@
  *           partial success; what cannot be read INVALID_ARGUMENT; a full server RESOURCE_EXHAUSTED, a store that failed UNAVAILABLE, both with
  *           RetryInfo, without which clients would drop the data; too large once decoded RESOURCE_EXHAUSTED without it
  *   Jaeger  CollectorService/PostSpans (api_v2), as jaeger-agent sent
+ *           SamplingManager/GetSamplingStrategy: api/sampling
  *   health  grpc.health.v1.Health/Check, as Kubernetes' gRPC probes call it */
 #pragma once
 #include "api/app.h"

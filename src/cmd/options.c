@@ -33,6 +33,7 @@ static const struct option options[] = {
     {"door.otlp-grpc", TEXT, AT(door_otlp_grpc), "127.0.0.1:4317", "OTLP over gRPC, or off"},
     {"door.collector", TEXT, AT(door_collector), "127.0.0.1:14268", "Jaeger collector (thrift over HTTP), or off"},
     {"door.jaeger-grpc", TEXT, AT(door_jaeger_grpc), "127.0.0.1:14250", "Jaeger collector over gRPC, or off"},
+    {"door.jaeger-sampling", TEXT, AT(door_jaeger_sampling), "127.0.0.1:5778", "sampling strategies for Jaeger clients, as jaeger-agent, or off"},
     {"door.zipkin", TEXT, AT(door_zipkin), "127.0.0.1:9411", "Zipkin spans, or off"},
     {"door.influx", TEXT, AT(door_influx), "127.0.0.1:8086", "InfluxDB line protocol, or off"},
     {"door.loki", TEXT, AT(door_loki), "127.0.0.1:3100", "Loki push, or off"},
@@ -68,6 +69,9 @@ static const struct option options[] = {
      "send an unfinished last line when nothing was written for so long; 0s: it waits for its end"},
     {"self.logs", SWITCH, AT(self_logs), "on", "keep binnacle's own log lines"},
     {"self.traces", SWITCH, AT(self_traces), "on", "keep binnacle's own requests as traces of service binnacle"},
+
+    {"traces.sampling-file", TEXT, AT(sampling_file), "",
+     "Jaeger's JSON of sampling strategies, read again when it changes; empty: clients keep every trace"},
 
     {"otlp.translation-strategy", TEXT, AT(otlp_translation), "UnderscoreEscapingWithSuffixes",
      "names of OTLP metrics: that, NoUTF8EscapingWithSuffixes, UnderscoreEscapingWithoutSuffixes or NoTranslation"},

@@ -11,6 +11,7 @@
 #include "api/grpc.h"
 #include "api/otlp.h"
 #include "api/otlp_delta.h"
+#include "api/sampling.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -66,6 +67,7 @@ static const struct {
     {"door.jaeger", offsetof(struct options, door_jaeger), DOOR_JAEGER},
     {"door.otlp-http", offsetof(struct options, door_otlp_http), DOOR_OTLP},
     {"door.collector", offsetof(struct options, door_collector), DOOR_COLLECTOR},
+    {"door.jaeger-sampling", offsetof(struct options, door_jaeger_sampling), DOOR_SAMPLING},
     {"door.zipkin", offsetof(struct options, door_zipkin), DOOR_ZIPKIN},
     {"door.loki", offsetof(struct options, door_loki), DOOR_LOKI},
     {"door.journal", offsetof(struct options, door_journal), DOOR_JOURNAL},
@@ -101,9 +103,9 @@ static const struct {
     {"door.syslog-udp", "{door=\"syslog-udp\"}", offsetof(struct options, door_syslog_udp), &syslog_udp_protocol, 0, true},
 };
 
-static const struct http_route *const route_tables[] = {admin_routes,  otlp_routes,      push_routes,    prometheus_routes,
-                                                        jaeger_routes, jaeger_v3_routes, loki_routes,    journal_routes,
-                                                        import_routes, influx_routes,    elastic_routes, ui_routes};
+static const struct http_route *const route_tables[] = {sampling_routes, admin_routes,     otlp_routes, push_routes,    prometheus_routes,
+                                                        jaeger_routes,   jaeger_v3_routes, loki_routes, journal_routes, import_routes,
+                                                        influx_routes,   elastic_routes,   ui_routes};
 
 static str door_address(const struct options *o, size_t offset) {
     return *(const str *)((const char *)o + offset);
@@ -601,7 +603,7 @@ static bool start(struct serve *s, struct err *e) {
     s->client = http_client_new(s->loop);
     s->scraper = scraper_new(s->loop, s->pool, s->client, &s->store->sink, o->scrape_body_bytes);
     open_http(s);
-    if (!open_otlp(s, e)) return false;
+    if (!open_otlp(s, e) || !sampling_new(o->sampling_file, &s->app.sampling, e)) return false;
     open_grpc(s);
     s->self = self_new(s->loop, &s->store->sink, o->self_logs, o->self_traces);
     if (!open_doors(s, e) || !add_targets(s, e) || !start_tail(s, e)) return false;
@@ -628,6 +630,7 @@ static void stop(struct serve *s) {
     grpc_server_free(s->grpc);
     elastic_state_free(s->app.elastic);
     otlp_deltas_free(s->app.deltas);
+    sampling_free(s->app.sampling);
     loop_free(s->loop);
     retention_rules_done(&s->retention_rules);
     regex_free(s->cors_origin);
