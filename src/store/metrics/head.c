@@ -68,8 +68,8 @@ void head_init(struct head *h) {
 void head_done(struct head *h) {
     head_drop_frozen(h);
     chains_done(&h->chains);
-    for (size_t i = 0; i < h->clocks.n; i++) free(h->clocks.p[i].t_ms);
-    for (size_t i = 0; i < h->owns.n; i++) free(h->owns.p[i].clock.t_ms);
+    for (size_t i = 0; i < h->clocks.n; i++) clock_done(&h->clocks.p[i]);
+    for (size_t i = 0; i < h->owns.n; i++) clock_done(&h->owns.p[i].clock);
     vec_done(&h->series);
     vec_done(&h->clocks);
     vec_done(&h->owns);
@@ -118,27 +118,6 @@ bool head_put_row(struct head *h, uint32_t target, uint32_t shape, uint32_t *row
 
 /* --- samples */
 
-static void clock_push(struct clock *c, int64_t t_ms) {
-    if (c->n == c->cap) {
-        c->cap = c->cap ? c->cap + c->cap / 2 : 4;
-        c->t_ms = mem_realloc(c->t_ms, c->cap * sizeof *c->t_ms);
-    }
-    c->t_ms[c->n++] = t_ms;
-}
-
-/* First tick >= from whose time is >= t_ms. */
-static uint32_t clock_find(const struct clock *c, uint32_t from, int64_t t_ms) {
-    uint32_t end = c->n;
-    while (from < end) {
-        uint32_t mid = from + (end - from) / 2;
-        if (c->t_ms[mid] < t_ms)
-            from = mid + 1;
-        else
-            end = mid;
-    }
-    return from;
-}
-
 static struct own *own_of(struct head *h, struct series *s) {
     if (s->own == 0) {
         s->own = (uint32_t)h->owns.n & 0xfffffff;
@@ -149,13 +128,13 @@ static struct own *own_of(struct head *h, struct series *s) {
 
 /* The tick for t_ms, made if it is new; false: the clock has passed it without one. */
 static bool tick_for(struct clock *c, const struct series *s, int64_t t_ms, uint32_t *tick) {
-    if (c->n == 0 || t_ms > c->t_ms[c->n - 1]) clock_push(c, t_ms);
-    if (c->t_ms[c->n - 1] == t_ms) {
+    if (c->n == 0 || t_ms > clock_newest(c)) clock_push(c, t_ms);
+    if (clock_newest(c) == t_ms) {
         *tick = c->n - 1;
         return true;
     }
-    *tick = s->cells.tick < c->n && c->t_ms[s->cells.tick] == t_ms ? s->cells.tick : clock_find(c, s->cells.tick, t_ms);
-    return *tick < c->n && c->t_ms[*tick] == t_ms;
+    *tick = clock_find(c, s->cells.tick, t_ms);
+    return *tick < c->n && clock_at(c, *tick) == t_ms;
 }
 
 int64_t head_start_ms(const struct head *h, uint32_t row) {
@@ -185,7 +164,7 @@ static enum add_result rewrite(struct head *h, uint32_t row, const struct point 
     struct clock *clock = clock_of(h, row, s);
     AUTO(arena_free) struct arena *a = arena_new(16 << 10);
     struct columns old = {.arena = a, .bytes_left = SIZE_MAX};
-    bool ok = cells_read(chain_str(&h->chains, &s->cells.bytes, a), clock->t_ms, clock->n, INT64_MIN, INT64_MAX, &old, NULL);
+    bool ok = cells_read(chain_str(&h->chains, &s->cells.bytes, a), clock_spell(clock, a), clock->n, INT64_MIN, INT64_MAX, &old, NULL);
     assert(ok); /* our own bytes */
     (void)ok;
     struct series fresh = {.last_ms = s->last_ms, .own = s->own};
@@ -209,7 +188,7 @@ static enum add_result rewrite(struct head *h, uint32_t row, const struct point 
         put_cell(h, &fresh, new_clock.n - 1, &p);
     }
     own = &h->owns.p[fresh.own];
-    free(own->clock.t_ms);
+    clock_done(&own->clock);
     own->clock = new_clock;
     h->bytes += fresh.cells.bytes.n;
     h->bytes -= s->cells.bytes.n;
@@ -231,7 +210,7 @@ static enum add_result compare_old(struct head *h, uint32_t row, const struct po
     struct row_bytes r = head_row(h, row);
     AUTO(arena_free) struct arena *a = arena_new(4 << 10);
     struct columns c = {.arena = a, .bytes_left = SIZE_MAX};
-    bool ok = cells_read(row_copy(r, a), r.clock->t_ms, r.clock->n, p->t_ms, p->t_ms, &c, NULL);
+    bool ok = cells_read(row_copy(r, a), clock_spell(r.clock, a), r.clock->n, p->t_ms, p->t_ms, &c, NULL);
     assert(ok);
     (void)ok;
     if (c.n == 0) return ADD_LATE;
@@ -323,8 +302,8 @@ void head_drop_frozen(struct head *h) {
     struct frozen *f = TAKE(h->frozen);
     if (!f) return;
     chains_done(&f->chains);
-    for (size_t i = 0; i < f->target_n; i++) free(f->clocks[i].t_ms);
-    for (size_t i = 0; i < f->own_n; i++) free(f->own_clocks[i].t_ms);
+    for (size_t i = 0; i < f->target_n; i++) clock_done(&f->clocks[i]);
+    for (size_t i = 0; i < f->own_n; i++) clock_done(&f->own_clocks[i]);
     free(f->rows);
     free(f->clocks);
     free(f->own_clocks);

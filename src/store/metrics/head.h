@@ -12,11 +12,8 @@
 #include "base/map.h"
 #include "store/metrics/cells.h"
 #include "store/metrics/index.h"
+#include "store/metrics/ticks.h"
 
-struct clock {
-    int64_t *t_ms; /* ascending */
-    uint32_t n, cap;
-};
 /* What few series have. */
 struct own {
     struct clock clock; /* n == 0: the series follows its target's */

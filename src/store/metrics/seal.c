@@ -115,19 +115,25 @@ static bool write_rows(struct seal *s, struct part_writer *w, struct err *e) {
     size_t n;
     struct sorted_row *rows = sort_rows(s, rank_sets(s->arena, targets, s->target_n), rank_sets(s->arena, shapes, s->shape_n), &n);
     AUTO(arena_free) struct arena *a = arena_new(64 << 10);
+    AUTO(arena_free) struct arena *clock_bytes = arena_new(4 << 10);
+    const struct clock *clock = NULL; /* the target's, and spelled */
+    const int64_t *t_ms = NULL;
     uint32_t target = ID_NONE;
     for (size_t i = 0; i < n; i++) {
         struct row_ids ids = s->rows[rows[i].row];
         if (i % 1000 == 0 && s->job.pool && !job_check(&s->job, e)) return false;
         if (ids.target != target) {
             target = ids.target;
-            const struct clock *clock = &s->frozen->clocks[target];
-            if (!part_writer_target(w, targets[target], clock->t_ms, clock->n, e)) return false;
+            clock = &s->frozen->clocks[target];
+            arena_reset(clock_bytes);
+            t_ms = clock_spell(clock, clock_bytes);
+            if (!part_writer_target(w, targets[target], t_ms, clock->n, e)) return false;
         }
         arena_reset(a);
         struct columns c = {.arena = a, .bytes_left = SIZE_MAX};
         struct row_bytes r = frozen_row(s->frozen, rows[i].row, target);
-        if (!cells_read(row_copy(r, a), r.clock->t_ms, r.clock->n, INT64_MIN, INT64_MAX, &c, e)) return false;
+        const int64_t *row_ms = r.clock == clock ? t_ms : clock_spell(r.clock, a);
+        if (!cells_read(row_copy(r, a), row_ms, r.clock->n, INT64_MIN, INT64_MAX, &c, e)) return false;
         if (!part_writer_row(w, shapes[ids.shape], &c, e)) return false;
     }
     return true;

@@ -112,8 +112,7 @@ static const int64_t *copy_clock(struct tsdb_selection *s, const struct clock *c
     uint64_t key = hash_mix((uintptr_t)c, 0);
     size_t at = map_first(&s->by_clock, key);
     if (at != MAP_END) return (const int64_t *)(uintptr_t)s->by_clock.slots[at].value;
-    int64_t *copy = arena_new_n(s->arena, int64_t, c->n);
-    memcpy(copy, c->t_ms, c->n * sizeof *copy);
+    int64_t *copy = clock_spell(c, s->arena);
     map_put(&s->by_clock, key, (uintptr_t)copy);
     return copy;
 }
@@ -130,9 +129,12 @@ static bool all_erased(const struct tsdb_selection *s, const struct selected *se
 }
 
 static void add_row(struct tsdb_selection *s, const struct index *x, const struct match *m, struct row_bytes r) {
-    if (r.n == 0 || !in_range(r.clock->t_ms[0], r.clock->t_ms[r.clock->n - 1], s->from_ms, s->to_ms)) return;
+    if (r.n == 0) return;
+    int64_t min_ms = r.clock->runs[0].t_ms;
+    int64_t max_ms = clock_newest(r.clock);
+    if (!in_range(min_ms, max_ms, s->from_ms, s->to_ms)) return;
     struct selected *series = selected_of(s, x, m);
-    if (all_erased(s, series, r.clock->t_ms[0], r.clock->t_ms[r.clock->n - 1])) return;
+    if (all_erased(s, series, min_ms, max_ms)) return;
     struct piece p = {.bytes = row_copy(r, s->arena), .clock = copy_clock(s, r.clock), .clock_n = r.clock->n};
     p.part = ID_NONE;
     add_piece(s, series, p);
