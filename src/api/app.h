@@ -28,6 +28,7 @@ struct app {
     struct feed *feeds;         /* api/feed's own: long replies under way */
     struct sampling *sampling;  /* api/sampling's; freed by its owner */
     struct es_state *elastic;   /* api/elastic's own, made when needed; elastic_state_free at the end */
+    struct tail_client *tails;  /* api/logs_tail's own; logs_tail_stop_all at the end */
     /* views, set by cmd/serve; may be NULL in tests */
     void (*targets)(void *arg, struct arena *a, struct target_view **out, size_t *n);
     void *targets_arg;

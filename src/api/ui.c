@@ -1,4 +1,5 @@
-/* api/ui: the page. Embedded files (api/assets.h), the URLs that are pages, and GET /ui/api/{status,strip,services,scatter}. Loop thread.
+/* api/ui: the page. Embedded files (api/assets.h), the URLs that are pages, and GET /ui/api/{status,strip,services,scatter,moved,patterns,tail}. Loop
+ * thread.
  *
  * Files whose name holds a hash are cached for ever; the rest is revalidated by ETag. Every page URL answers with index.html: the script on it reads
  * the URL. The policy lets the page load nothing from anywhere else, and run no script that is not a file of its own. */
@@ -6,6 +7,7 @@
 
 #include "api/app.h"
 #include "api/assets.h"
+#include "api/logs_tail.h"
 #include "api/ui_data.h"
 #include "base/clock.h"
 #include "codec/json.h"
@@ -252,10 +254,12 @@ static void serve_status(void *arg, struct http_exchange *x) {
 
 const struct http_route ui_routes[] = {
     {HTTP_GET, "/ui/api/status", serve_status, 0},
-    {HTTP_GET, "/ui/api/strip", ui_strip, 0},
+    {HTTP_GET | HTTP_POST, "/ui/api/strip", ui_strip, 0},
     {HTTP_GET, "/ui/api/services", ui_services, 0},
     {HTTP_GET, "/ui/api/scatter", ui_scatter, 0},
     {HTTP_GET, "/ui/api/moved", ui_moved, 0},
+    {HTTP_GET | HTTP_POST, "/ui/api/patterns", ui_patterns, 0},
+    {HTTP_GET, "/ui/api/tail", logs_tail, 0},
     {HTTP_GET, "/assets/*", serve_file, 0},
     {HTTP_GET, "/style.css", serve_file, 0}, /* of the plain page (ui/fallback) */
     {HTTP_GET, "/", serve_traces_first, DOOR_JAEGER},

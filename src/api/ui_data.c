@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "api/logs_patterns.h"
+#include "api/logs_query.h"
 #include "api/moved.h"
 #include "api/red.h"
 #include "base/clock.h"
@@ -10,7 +12,6 @@
 #include "base/vec.h"
 #include "codec/duration.h"
 #include "codec/json.h"
-#include "query/lucene/lucene.h"
 #include "query/trace/search.h"
 
 enum {
@@ -44,12 +45,12 @@ struct question {
     int64_t from_ms, to_ms;
     struct evdb_snapshot *events;
     unsigned n;                        /* strip: buckets */
-    str query;                         /* strip: Lucene; empty: every log */
-    struct fields fields;              /* strip: what the query's names mean */
+    struct logs_query query;           /* strip, patterns: which logs */
+    struct fields fields;              /* strip, patterns: what the query's names mean */
     struct tsdb_selection *up, *start; /* strip: series behind the marks */
     struct trace_search search;        /* scatter */
     struct tsdb_selection *all;        /* moved */
-    int64_t base_ms;                   /* moved: where the time before begins */
+    int64_t base_ms;                   /* moved, patterns: where the time before begins */
     bool (*answer)(struct question *q, struct buf *out, struct err *e);
     struct buf out;
     bool good;
@@ -99,6 +100,11 @@ static bool window_params(const struct http_exchange *x, int64_t *from_ms, int64
     if (*to_ms <= *from_ms) return err_set(e, ERR_INPUT, "parameter to: must be later than from");
     if (*to_ms - *from_ms > WINDOW_MS_MAX) return err_set(e, ERR_INPUT, "parameter from: the window is longer than 20 years");
     return true;
+}
+
+static bool base_param(const struct http_exchange *x, int64_t from_ms, int64_t *out, struct err *e) {
+    if (!time_param(x, STR("base"), out, e)) return false;
+    return *out <= from_ms || err_set(e, ERR_INPUT, "parameter base: must not be later than from");
 }
 
 static struct question *question_new(struct app *app, struct http_exchange *x, int64_t from_ms, int64_t to_ms) {
@@ -363,18 +369,9 @@ static const struct severity_class {
     double lo, hi;
 } classes[] = {{STR_INIT("error"), 17, 24}, {STR_INIT("warn"), 13, 16}, {STR_INIT("debug"), 1, 8}};
 
-/* As the page asks /_search: plain words must all be there. */
-static bool parse_query(struct question *q, const struct filter **out, struct err *e) {
-    *out = NULL;
-    if (!str_trim(q->query).n) return true;
-    struct lucene_options o = {
-        .fields = &q->fields, .default_and = true, .lenient = true, .analyze_wildcard = true, .dates = {.now_ns = clock_wall_ns()}};
-    return lucene_filter(q->query, &o, q->arena, out, e);
-}
-
 static bool answer_strip(struct question *q, struct buf *out, struct err *e) {
     const struct filter *asked;
-    if (!parse_query(q, &asked, e)) return false;
+    if (!logs_query_filter(&q->query, &q->fields, q->arena, &asked, e)) return false;
     int64_t step_ms = (q->to_ms - q->from_ms + q->n - 1) / q->n;
     struct evscan scan = {.from_ns = q->from_ms * NS_PER_MS, .to_ns = q->to_ms * NS_PER_MS - 1, .any_order = true, .job = &q->job};
     uint64_t *rest = arena_zalloc(q->arena, q->n * sizeof *rest);
@@ -435,13 +432,8 @@ void ui_strip(void *arg, struct http_exchange *x) {
     struct question *q = question_new(app, x, from_ms, to_ms);
     q->answer = answer_strip;
     q->n = (unsigned)n;
-    q->query = arena_str(q->arena, http_param(x, STR("q")));
-    if (q->query.n) {
-        struct field_info *list;
-        size_t list_n;
-        evdb_fields(app->store->events, EVENT_LOG, q->arena, &list, &list_n);
-        q->fields = fields_open(list, list_n);
-    }
+    q->query = logs_query_read(x, q->arena);
+    q->fields = logs_query_fields(app, q->arena);
     q->events = evdb_snapshot(app->store->events, EVENT_LOG, from_ms * NS_PER_MS, to_ms * NS_PER_MS - 1);
     q->up = select_metric(app, STR("up"), from_ms, to_ms);
     q->start = select_metric(app, STR("process_start_time_seconds"), from_ms, to_ms);
@@ -479,4 +471,75 @@ void ui_moved(void *arg, struct http_exchange *x) {
         question_ask(app, q);
     else
         question_done(&q->job);
+}
+
+/* --- patterns */
+struct line_walk {
+    struct log_patterns *patterns;
+    struct arena *scratch;
+    unsigned rows;
+    bool partial;
+};
+
+static str message_of(const struct evrow *r, struct arena *a, str *field) {
+    static const str names[] = {STR_INIT("message"), STR_INIT("log"), STR_INIT("msg"), STR_INIT("body"), STR_INIT("MESSAGE")};
+    for (size_t i = 0; i < ARRAY_N(names); i++) {
+        str text = text_of(r, names[i], a);
+        *field = names[i];
+        if (text.n) return text;
+    }
+    return STR_NULL;
+}
+
+static bool walk_line(void *arg, const struct evrow *r) {
+    struct line_walk *w = arg;
+    if (++w->rows > PATTERN_LINES_MAX) return w->partial = true, false;
+    if (w->rows % ROWS_BETWEEN_RESETS == 0) arena_reset(w->scratch);
+    struct value severity;
+    struct log_line line = {.time_ns = evrow_time_ns(r), .service = text_of(r, STR("service.name"), w->scratch)};
+    line.message = message_of(r, w->scratch, &line.field);
+    if (evrow_get(r, STR("severity_number"), w->scratch, &severity) && severity.type == VAL_INT) line.severity = (int)severity.i;
+    log_patterns_add(w->patterns, &line);
+    return true;
+}
+
+static bool answer_patterns(struct question *q, struct buf *out, struct err *e) {
+    int64_t base_ns = q->base_ms * NS_PER_MS, from_ns = q->from_ms * NS_PER_MS, to_ns = q->to_ms * NS_PER_MS;
+    AUTO(log_patterns_free) struct log_patterns *patterns = log_patterns_new(q->arena, base_ns, from_ns, to_ns);
+    AUTO(arena_free) struct arena *scratch = arena_new(64 << 10);
+    struct evscan both[] = {{.from_ns = from_ns, .to_ns = to_ns - 1}, {.from_ns = base_ns, .to_ns = from_ns - 1}};
+    bool partial = false;
+    for (size_t i = 0; i < ARRAY_N(both); i++) {
+        struct line_walk walk = {.patterns = patterns, .scratch = scratch};
+        struct evscan_stats stats;
+        both[i].job = &q->job;
+        if (both[i].to_ns < both[i].from_ns) continue;
+        if (!logs_query_filter(&q->query, &q->fields, q->arena, &both[i].filter, e)) return false;
+        if (!evdb_scan(q->events, &both[i], walk_line, &walk, &stats, e)) return false;
+        partial |= walk.partial;
+    }
+    struct json_out o = {.buf = out};
+    log_patterns_put(patterns, &o);
+    json_put_key_c(&o, "partial");
+    json_put_bool(&o, partial);
+    json_put_object_end(&o);
+    return true;
+}
+
+void ui_patterns(void *arg, struct http_exchange *x) {
+    struct app *app = arg;
+    struct err e;
+    int64_t from_ms, to_ms, base_ms = 0;
+    bool has_base = http_has_param(x, STR("base"));
+    if (!window_params(x, &from_ms, &to_ms, &e) || (has_base && !base_param(x, from_ms, &base_ms, &e))) {
+        ui_reply_error(x, &e);
+        return;
+    }
+    struct question *q = question_new(app, x, from_ms, to_ms);
+    q->answer = answer_patterns;
+    q->base_ms = has_base ? base_ms : MAX(0, from_ms - (to_ms - from_ms));
+    q->query = logs_query_read(x, q->arena);
+    q->fields = logs_query_fields(app, q->arena);
+    q->events = evdb_snapshot(app->store->events, EVENT_LOG, q->base_ms * NS_PER_MS, to_ms * NS_PER_MS - 1);
+    question_ask(app, q);
 }

@@ -9,6 +9,7 @@
 #include "api/app.h"
 #include "api/feed.h"
 #include "api/grpc.h"
+#include "api/logs_tail.h"
 #include "api/otlp.h"
 #include "api/otlp_delta.h"
 #include "api/sampling.h"
@@ -621,6 +622,7 @@ static void stop(struct serve *s) {
     for (size_t i = 0; i < ARRAY_N(s->push); i++) push_door_stop(s->push[i]);
     pool_free(s->pool);
     feed_stop_all(&s->app);
+    logs_tail_stop_all(&s->app);
     scraper_free(s->scraper);
     http_client_free(s->client);
     self_free(TAKE(s->self)); /* the answers that follow are not observed any more */

@@ -25,6 +25,8 @@ struct http_request {
     bool keep_encoding;
     size_t max_body_bytes;
     bool too_long;
+    size_t handed_on; /* bytes given to on_data */
+    void (*on_data)(void *arg, str piece);
     int64_t start_ns;
     void (*done)(void *arg, const struct http_call_result *r);
     void *arg;
@@ -196,8 +198,14 @@ void http_client_free(struct http_client *c) {
 static size_t on_body(char *data, size_t one, size_t n, void *arg) {
     (void)one;
     struct http_request *r = arg;
-    r->too_long = n > r->max_body_bytes - r->body.n;
+    r->too_long = n > r->max_body_bytes - r->body.n - r->handed_on;
     if (r->too_long) return 0;
+    long status = 0;
+    if (r->on_data && curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status == 200) {
+        r->handed_on += n;
+        r->on_data(r->arg, str_n(data, n));
+        return n;
+    }
     buf_put(&r->body, data, n);
     return n;
 }
@@ -282,6 +290,7 @@ struct http_request *http_client_send(struct http_client *c, const struct http_c
     r->start_ns = clock_mono_ns();
     r->done = done;
     r->arg = arg;
+    r->on_data = call->on_data;
     CURL *e = r->easy;
     curl_easy_setopt(e, CURLOPT_PRIVATE, r);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, r->why);

@@ -26,6 +26,9 @@ struct http_call {
     const char *proxy, *ca_file, *cert_file, *key_file; /* NULL: none, the system's, none, none */
     const char *server_name;                            /* the certificate's, when it is not the URL's host */
     bool insecure_skip_verify;
+    /* Set: the body of a 200 is handed on piece by piece as it comes, with done's arg, and not kept: result.body is empty. max_body_bytes counts all.
+     */
+    void (*on_data)(void *arg, str piece);
     str basic_user, basic_password, bearer;
 };
 struct http_call_header {
