@@ -56,6 +56,7 @@ void evdb_close(struct evdb *db) {
         vec_done(&s->head);
         vec_done(&s->parts);
         writer_free(s->writer);
+        files_changed(s);
     }
     edges_free(db->edges);
     buf_done(&db->edges_sealing);
@@ -122,6 +123,7 @@ static void add_to_head(struct evdb *db, struct part *p) {
         }
     }
     if (s->head_since_ms == 0) s->head_since_ms = clock_wall_ms();
+    catalog_free(TAKE(s->whole));
     vec_push(&s->head, p);
     s->head_bytes += p->bytes.n;
     s->next_seq = MAX(s->next_seq, p->next_seq);
@@ -381,34 +383,32 @@ uint64_t evdb_next_seq(const struct evdb *db, enum event_kind kind) {
     return db->kind[kind].next_seq;
 }
 
-static struct catalog *whole_catalog(struct evdb *db, enum event_kind kind) {
+/* Every search asks: what did not change since the last one is not added up again. */
+static const struct catalog *whole_catalog(struct evdb *db, enum event_kind kind) {
     assert_loop_thread();
     struct kind_store *s = &db->kind[kind];
-    struct catalog *c = catalog_new();
-    for (size_t i = 0; i < s->parts.n; i++) catalog_add_part(c, s->parts.p[i]);
-    for (size_t i = 0; i < s->head.n; i++) catalog_add_part(c, s->head.p[i]);
-    return c;
+    if (s->whole) return s->whole;
+    if (!s->files) {
+        s->files = catalog_new();
+        for (size_t i = 0; i < s->parts.n; i++) catalog_add_part(s->files, s->parts.p[i]);
+    }
+    s->whole = catalog_new();
+    catalog_add(s->whole, s->files);
+    for (size_t i = 0; i < s->head.n; i++) catalog_add_part(s->whole, s->head.p[i]);
+    return s->whole;
 }
 
 void evdb_fields(struct evdb *db, enum event_kind kind, struct arena *a, struct field_info **out, size_t *n) {
-    struct catalog *c = whole_catalog(db, kind);
-    catalog_fields(c, a, out, n);
-    catalog_free(c);
+    catalog_fields(whole_catalog(db, kind), a, out, n);
 }
 void evdb_indices(struct evdb *db, struct arena *a, struct index_count **out, size_t *n) {
-    struct catalog *c = whole_catalog(db, EVENT_LOG);
-    catalog_indices(c, a, out, n);
-    catalog_free(c);
+    catalog_indices(whole_catalog(db, EVENT_LOG), a, out, n);
 }
 void evdb_services(struct evdb *db, struct arena *a, str **out, size_t *n) {
-    struct catalog *c = whole_catalog(db, EVENT_SPAN);
-    catalog_services(c, a, out, n);
-    catalog_free(c);
+    catalog_services(whole_catalog(db, EVENT_SPAN), a, out, n);
 }
 void evdb_operations(struct evdb *db, str service, struct arena *a, struct operation **out, size_t *n) {
-    struct catalog *c = whole_catalog(db, EVENT_SPAN);
-    catalog_operations(c, service, a, out, n);
-    catalog_free(c);
+    catalog_operations(whole_catalog(db, EVENT_SPAN), service, a, out, n);
 }
 
 void evdb_edges(struct evdb *db, int64_t from_ns, int64_t to_ns, struct arena *a, struct service_edge **out, size_t *n) {

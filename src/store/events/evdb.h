@@ -21,6 +21,8 @@ struct kind_store {
     uint64_t received, stored, rejected, dropped, truncated_values;
     int64_t retry_ms; /* sealing failed: not before */
     struct counter damaged;
+    /* What is there by name, summed up when first asked for: of the parts on disk, and of all. NULL: not since the last change. */
+    struct catalog *files, *whole;
 };
 struct evdb {
     struct evdb_options o;
@@ -33,6 +35,12 @@ struct evdb {
     struct buf scratch;
     struct err last_error; /* of sealing or merging */
 };
+
+/* The parts on disk are others now. */
+static inline void files_changed(struct kind_store *s) {
+    catalog_free(TAKE(s->files));
+    catalog_free(TAKE(s->whole));
+}
 
 /* Opens the parts of the folder; removes leftovers. */
 MUST_USE bool seal_open(struct evdb *db, struct err *e);

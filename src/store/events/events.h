@@ -75,6 +75,8 @@ struct evscan_stats {
 /* Calls row for every match; row returns false to stop. */
 MUST_USE bool evdb_scan(const struct evdb_snapshot *s, const struct evscan *q, bool (*row)(void *arg, const struct evrow *r), void *arg,
                         struct evscan_stats *stats, struct err *e);
+/* How many events match; rows are not shown to anybody. order and has_after of q do not count. */
+MUST_USE bool evdb_count(const struct evdb_snapshot *s, const struct evscan *q, uint64_t *n, struct evscan_stats *stats, struct err *e);
 /* Matches per time bucket without touching rows where possible: counts[(t - from_ns) / bucket_ns]. */
 MUST_USE bool evdb_histogram(const struct evdb_snapshot *s, const struct evscan *q, int64_t bucket_ns, uint64_t *counts, size_t n, struct err *e);
 /* All spans of a trace, by start time; n = 0: unknown. Snapshot of EVENT_SPAN. */

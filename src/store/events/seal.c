@@ -94,6 +94,7 @@ static void drop_part(struct evdb *db, struct kind_store *s, size_t i) {
     part_unref(s->parts.p[i]);
     memmove(&s->parts.p[i], &s->parts.p[i + 1], (s->parts.n - i - 1) * sizeof *s->parts.p);
     s->parts.n--;
+    files_changed(s);
 }
 
 static void checkpoint(struct evdb *db) {
@@ -115,6 +116,7 @@ static void swap_in_sealed(struct evdb *db, struct kind_store *s, struct task *t
     s->next_seal = t->last + 1;
     s->sealed_seq = MAX(s->sealed_seq, t->out->next_seq);
     vec_push(&s->parts, TAKE(t->out));
+    files_changed(s);
     if (t->kind == EVENT_SPAN) buf_done(&db->edges_sealing);
     checkpoint(db);
 }
@@ -126,6 +128,7 @@ static void swap_in_merged(struct evdb *db, struct kind_store *s, struct task *t
     vec_push(&s->parts, NULL);
     memmove(&s->parts.p[at + 1], &s->parts.p[at], (s->parts.n - 1 - at) * sizeof *s->parts.p);
     s->parts.p[at] = TAKE(t->out);
+    files_changed(s);
 }
 
 static void finish(struct task *t) {
