@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "store/metrics/db.h"
@@ -6,7 +7,7 @@
  * the arrays of the index. The strings and label sets these point to stay where they are. */
 struct label_set {
     const struct label_id *l;
-    uint32_t n;
+    uint32_t n, id;
 };
 struct seal {
     struct job job;
@@ -28,7 +29,7 @@ struct seal {
 
 static struct label_set *copy_sets(struct arena *a, const struct side *s) {
     struct label_set *sets = arena_new_n(a, struct label_set, s->e.n);
-    for (size_t i = 0; i < s->e.n; i++) sets[i] = (struct label_set){s->e.p[i].l, s->e.p[i].n};
+    for (size_t i = 0; i < s->e.n; i++) sets[i] = (struct label_set){s->e.p[i].l, s->e.p[i].n, (uint32_t)i};
     return sets;
 }
 
@@ -59,30 +60,34 @@ static struct seal *prepare(struct tsdb *db) {
 
 /* --- in the pool */
 
-static struct labels *spell(struct arena *a, const str *strings, const struct label_set *sets, size_t n) {
-    struct labels *out = arena_new_n(a, struct labels, n);
-    for (size_t i = 0; i < n; i++) {
-        struct label *l = arena_new_n(a, struct label, sets[i].n);
-        for (uint32_t k = 0; k < sets[i].n; k++) l[k] = (struct label){strings[sets[i].l[k].name], strings[sets[i].l[k].value]};
-        out[i] = (struct labels){l, sets[i].n};
-    }
-    return out;
+static struct labels spell(const struct seal *s, struct label_set set, struct arena *a) {
+    struct label *l = arena_new_n(a, struct label, set.n);
+    for (uint32_t k = 0; k < set.n; k++) l[k] = (struct label){s->strings[set.l[k].name], s->strings[set.l[k].value]};
+    return (struct labels){l, set.n};
 }
 
-struct ranked {
-    struct labels labels;
-    uint32_t id;
-};
-static int by_labels(const void *a, const void *b) {
-    return labels_cmp(((const struct ranked *)a)->labels, ((const struct ranked *)b)->labels);
+/* As labels_cmp, without spelling all sets first. */
+static int cmp_sets(const void *a, const void *b, void *arg) {
+    const str *strings = arg;
+    const struct label_set *x = a;
+    const struct label_set *y = b;
+    for (uint32_t i = 0; i < MIN(x->n, y->n); i++) {
+        const uint32_t pairs[][2] = {{x->l[i].name, y->l[i].name}, {x->l[i].value, y->l[i].value}};
+        for (size_t k = 0; k < ARRAY_N(pairs); k++) {
+            int c = pairs[k][0] == pairs[k][1] ? 0 : str_cmp(strings[pairs[k][0]], strings[pairs[k][1]]);
+            if (c) return c;
+        }
+    }
+    return (x->n > y->n) - (x->n < y->n);
 }
-/* Position of each set in labels_cmp order. */
-static uint32_t *rank_sets(struct arena *a, const struct labels *sets, size_t n) {
-    struct ranked *r = arena_new_n(a, struct ranked, n);
-    for (size_t i = 0; i < n; i++) r[i] = (struct ranked){sets[i], (uint32_t)i};
-    if (n) qsort(r, n, sizeof *r, by_labels);
-    uint32_t *rank = arena_new_n(a, uint32_t, n);
-    for (size_t i = 0; i < n; i++) rank[r[i].id] = (uint32_t)i;
+
+/* Position of each set in the order of labels_cmp. */
+static uint32_t *rank_sets(const struct seal *s, const struct label_set *sets, size_t n) {
+    struct label_set *sorted = arena_new_n(s->arena, struct label_set, n);
+    if (n) memcpy(sorted, sets, n * sizeof *sorted);
+    if (n) qsort_r(sorted, n, sizeof *sorted, cmp_sets, (void *)(uintptr_t)s->strings);
+    uint32_t *rank = arena_new_n(s->arena, uint32_t, n);
+    for (size_t i = 0; i < n; i++) rank[sorted[i].id] = (uint32_t)i;
     return rank;
 }
 
@@ -110,10 +115,8 @@ static struct sorted_row *sort_rows(struct seal *s, const uint32_t *target_rank,
 }
 
 static bool write_rows(struct seal *s, struct part_writer *w, struct err *e) {
-    struct labels *targets = spell(s->arena, s->strings, s->targets, s->target_n);
-    struct labels *shapes = spell(s->arena, s->strings, s->shapes, s->shape_n);
     size_t n;
-    struct sorted_row *rows = sort_rows(s, rank_sets(s->arena, targets, s->target_n), rank_sets(s->arena, shapes, s->shape_n), &n);
+    struct sorted_row *rows = sort_rows(s, rank_sets(s, s->targets, s->target_n), rank_sets(s, s->shapes, s->shape_n), &n);
     AUTO(arena_free) struct arena *a = arena_new(64 << 10);
     AUTO(arena_free) struct arena *clock_bytes = arena_new(4 << 10);
     const struct clock *clock = NULL; /* the target's, and spelled */
@@ -127,14 +130,14 @@ static bool write_rows(struct seal *s, struct part_writer *w, struct err *e) {
             clock = &s->frozen->clocks[target];
             arena_reset(clock_bytes);
             t_ms = clock_spell(clock, clock_bytes);
-            if (!part_writer_target(w, targets[target], t_ms, clock->n, e)) return false;
+            if (!part_writer_target(w, spell(s, s->targets[target], clock_bytes), t_ms, clock->n, e)) return false;
         }
         arena_reset(a);
         struct columns c = {.arena = a, .bytes_left = SIZE_MAX};
         struct row_bytes r = frozen_row(s->frozen, rows[i].row, target);
         const int64_t *row_ms = r.clock == clock ? t_ms : clock_spell(r.clock, a);
         if (!cells_read(row_copy(r, a), row_ms, r.clock->n, INT64_MIN, INT64_MAX, &c, e)) return false;
-        if (!part_writer_row(w, shapes[ids.shape], &c, e)) return false;
+        if (!part_writer_row(w, spell(s, s->shapes[ids.shape], a), &c, e)) return false;
     }
     return true;
 }
@@ -170,6 +173,7 @@ static void seal_done(struct job *j) {
     struct err failed = s->err;
     bool ok = s->ok;
     arena_free(s->arena);
+    malloc_trim(0); /* the job took about as much as the index of the head, all of it gone again: else it stayed with malloc */
     snapshots_go_on(db, ok ? NULL : &failed);
 }
 
