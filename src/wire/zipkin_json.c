@@ -16,6 +16,7 @@ struct span {
     struct zipkin_endpoint local, remote;
     const struct field *tags; /* version 2 */
     size_t tag_n;
+    bool shared;        /* version 2 */
     bool has_endpoints; /* annotations with an endpoint, or binaryAnnotations: version 1 */
 };
 
@@ -149,6 +150,8 @@ static struct span read_span(struct json *j, struct arena *a) {
             json_i64_lenient(j, &s.v1.duration_us);
         else if (str_eq(key, STR("debug")))
             json_bool(j, &s.v1.debug);
+        else if (str_eq(key, STR("shared")))
+            json_bool(j, &s.shared);
         else if (str_eq(key, STR("localEndpoint")))
             s.local = read_endpoint(j);
         else if (str_eq(key, STR("remoteEndpoint")))
@@ -184,6 +187,7 @@ bool zipkin_json_decode(str body, int version, int64_t now_ns, struct event_batc
                                                        .time_us = s.v1.time_us,
                                                        .duration_us = s.v1.duration_us,
                                                        .debug = s.v1.debug,
+                                                       .shared = s.shared,
                                                        .local = s.local,
                                                        .remote = s.remote,
                                                        .annotations = s.v1.annotations,

@@ -99,6 +99,7 @@ static void read_span(struct decoder *d, str bytes) {
         case 10: read_annotation(d, pb_bytes(&f)); break;
         case 11: read_tag(d, pb_bytes(&f)); break;
         case 12: z.debug = pb_i64(&f) != 0; break;
+        case 13: z.shared = pb_i64(&f) != 0; break;
         default: break;
         }
     note_bad(d, &c);

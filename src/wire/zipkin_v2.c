@@ -25,7 +25,11 @@ static void add_events(struct arena *a, const struct zipkin_v2_span *z, struct e
 }
 
 void zipkin_v2_add(struct span_batch *s, const struct zipkin_v2_span *z) {
-    struct event ev = {.trace = z->trace, .span_id = z->id, .parent_id = z->parent_id, .body = z->name, .flags = z->debug ? 2 : 0};
+    struct event ev = {.trace = z->trace,
+                       .span_id = z->id,
+                       .parent_id = z->parent_id,
+                       .body = z->name,
+                       .flags = (z->debug ? ZIPKIN_FLAG_DEBUG : 0) | (z->shared ? ZIPKIN_FLAG_SHARED : 0)};
     if (!span_batch_time(z->time_us, &ev.time_ns) || !span_batch_time(z->duration_us, &ev.duration_ns) || ev.duration_ns < 0) {
         s->rejected++;
         return;
@@ -33,8 +37,12 @@ void zipkin_v2_add(struct span_batch *s, const struct zipkin_v2_span *z) {
     if (z->time_us == 0) ev.time_ns = s->now_ns; /* late spans name none; in 1970 nobody would find them and retention would drop them */
     add_attrs(s->batch->arena, z, &ev);
     add_events(s->batch->arena, z, &ev);
-    const struct field ip = {STR("ip"), value_int(z->local.ipv4)};
-    str service = z->local.service.n ? z->local.service : STR("unknown-service-name");
-    ev.stream = span_batch_stream(s, service, &ip, z->local.ipv4 != 0);
+    struct field host[3];
+    size_t n = 0;
+    if (z->local.ipv4) host[n++] = (struct field){STR("ip"), value_int(z->local.ipv4)};
+    if (z->local.ipv6.n) host[n++] = (struct field){STR("ipv6"), value_str(z->local.ipv6)};
+    if (z->local.port) host[n++] = (struct field){STR("port"), value_int(z->local.port)};
+    str service = z->local.service.n ? z->local.service : STR(ZIPKIN_NO_SERVICE);
+    ev.stream = span_batch_stream(s, service, host, n);
     span_batch_add(s, &ev);
 }

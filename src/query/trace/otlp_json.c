@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "query/trace/ids.h"
+#include "wire/zipkin_v2.h"
 
 enum { DEPTH_MAX = JSON_DEPTH_MAX - 8 }; /* of the writer; a value opens up to three levels */
 
@@ -144,7 +145,7 @@ static void put_span(struct json_out *o, const struct event *e) {
         json_put_key_c(o, "parentSpanId");
         span_id_put(o, e->parent_id);
     }
-    put_number(o, STR("flags"), e->flags);
+    put_number(o, STR("flags"), e->flags & ~ZIPKIN_FLAG_SHARED);
     put_text(o, STR("name"), e->body);
     put_number(o, STR("kind"), e->span_kind);
     put_i64(o, STR("startTimeUnixNano"), e->time_ns);

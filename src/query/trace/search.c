@@ -22,6 +22,12 @@ static const struct filter *equals(struct arena *a, str field, str value) {
     return f;
 }
 
+static const struct filter *exists(struct arena *a, str field) {
+    struct filter *f = arena_one(a, struct filter);
+    *f = (struct filter){.op = FILTER_EXISTS, .field = field};
+    return f;
+}
+
 static const struct filter *negate(struct arena *a, const struct filter *child) {
     struct filter *f = arena_one(a, struct filter);
     const struct filter **children = arena_one(a, const struct filter *);
@@ -57,7 +63,16 @@ static const struct filter *no_error(struct arena *a) {
     return negate(a, group(a, FILTER_OR, &c));
 }
 
+static const struct filter *any_value(struct arena *a, str key) {
+    struct children c = {0};
+    avec_push(a, &c, exists(a, arena_printf(a, "span.%" STR_F, STR_A(key))));
+    avec_push(a, &c, equals(a, STR("event.name"), key));
+    if (str_eq(key, STR("error"))) avec_push(a, &c, equals(a, STR("status"), STR("error")));
+    return group(a, FILTER_OR, &c);
+}
+
 static const struct filter *tag_filter(struct arena *a, const struct trace_tag *t) {
+    if (t->any) return any_value(a, t->key);
     static const char *const places[] = {"span", "resource", "event", "link", "scope"};
     struct children c = {0};
     if (str_eq(t->key, STR("error")) && str_eq(t->value, STR("false"))) return no_error(a);
@@ -142,6 +157,28 @@ bool trace_tags_logfmt(str text, struct arena *a, struct trace_tag **out, size_t
             t.value = str_sub(text, from, end);
         }
         avec_push(a, &tags, t);
+    }
+    *out = tags.p;
+    *n = tags.n;
+    return true;
+}
+
+bool trace_tags_zipkin(str text, struct arena *a, struct trace_tag **out, size_t *n, struct err *e) {
+    struct {
+        struct trace_tag *p;
+        size_t n, cap;
+    } tags = {0};
+    const str and = STR(" and ");
+    for (size_t from = 0; from < text.n;) {
+        size_t length = str_find(str_from(text, from), and);
+        size_t end = length == STR_NONE ? text.n : from + length;
+        struct trace_tag t = {.value = str_trim(str_sub(text, from, end))};
+        bool has_value = str_cut(&t.value, '=', &t.key);
+        if (!has_value) t.value = STR("");
+        if (t.key.n == 0) return err_set(e, ERR_INPUT, "annotationQuery: expected a key at byte %zu", from);
+        t.any = t.value.n == 0;
+        avec_push(a, &tags, t);
+        from = length == STR_NONE ? text.n : end + and.n;
     }
     *out = tags.p;
     *n = tags.n;

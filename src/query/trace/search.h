@@ -6,6 +6,7 @@
 
 struct trace_tag {
     str key, value;
+    bool any; /* it is there, whatever its value, or an event is called so */
 };
 struct trace_search {
     str service, operation; /* "": any */
@@ -21,3 +22,5 @@ const struct filter *trace_search_filter(const struct trace_search *s, struct ar
 /* `http.status_code=500 error="a b" retry` -> tags, as logfmt reads them: a key alone is "true"; in quotes \" and \\ are escapes.
  * ERR_INPUT names the byte. */
 MUST_USE bool trace_tags_logfmt(str text, struct arena *a, struct trace_tag **out, size_t *n, struct err *e);
+/* `error and http.method=GET`: Zipkin's annotationQuery. A key without a value is any tag or annotation of that name. */
+MUST_USE bool trace_tags_zipkin(str text, struct arena *a, struct trace_tag **out, size_t *n, struct err *e);

@@ -1,4 +1,4 @@
-/* logfmt tags: what is read lies in the text or the arena, and lowers to a filter. */
+/* logfmt tags, and Zipkin's annotationQuery: what is read lies in the text or the arena, and lowers to a filter. */
 #include "query/trace/search.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -16,6 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assert(b.n > 0);
     } else {
         assert(e.code == ERR_INPUT && e.msg[0]);
+    }
+    if (trace_tags_zipkin(str_n(data, size), a, &tags, &s.tag_n, &e)) {
+        s.tags = tags;
+        for (size_t i = 0; i < s.tag_n; i++) assert(tags[i].key.n > 0 && tags[i].any == (tags[i].value.n == 0));
+        filter_put(&b, trace_search_filter(&s, a));
     }
     buf_done(&b);
     arena_free(a);

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "unit/wire/hostile.h"
+#include "wire/zipkin_v2.h"
 
 static const char v2[] =
     "[{\"traceId\":\"bd7a974555f6b982bd71977555f6b981\",\"id\":\"2\",\"parentId\":\"1\",\"name\":\"foo\",\"kind\":\"CLIENT\",\"debug\":true,"
@@ -28,7 +29,7 @@ static void reads_version_2(void **state) {
     assert_true(b->event_n == 1 && rejected == 0 && str_eq(b->streams[0].service, STR("foo")));
     assert_true(fields_get(b->streams[0].attrs, b->streams[0].attr_n, STR("ip"))->i == (10 << 24 | 43 << 16 | 17 << 8 | 42));
     assert_true(ev->trace.hi == 0xbd7a974555f6b982 && ev->trace.lo == 0xbd71977555f6b981 && ev->span_id == 2 && ev->parent_id == 1);
-    assert_true(ev->time_ns == 1000 && ev->duration_ns == 10000 && ev->flags == 2);
+    assert_true(ev->time_ns == 1000 && ev->duration_ns == 10000 && ev->flags == (2 | ZIPKIN_FLAG_SHARED));
     assert_true(ev->span_kind == SPAN_CLIENT && ev->status == STATUS_ERROR);
     assert_true(str_eq(fields_get(ev->attrs, ev->attr_n, STR("peer.service"))->s, STR("bar")));
     assert_true(fields_get(ev->attrs, ev->attr_n, STR("peer.port"))->i == 80);

@@ -18,6 +18,35 @@ static int teardown(void **state) {
     return 0;
 }
 
+/* --- Zipkin's annotationQuery */
+
+static void reads_the_annotation_query(void **state) {
+    (void)state;
+    static const struct trace_tag want[] = {
+        {STR_INIT("error"), STR_INIT(""), true}, {STR_INIT("http.url"), STR_INIT("/?a=b"), false}, {STR_INIT("x"), STR_INIT(""), true}};
+    struct trace_tag *tags;
+    size_t n;
+    struct err e;
+    assert_true(trace_tags_zipkin(STR("error and http.url=/?a=b and x="), arena, &tags, &n, &e));
+    assert_int_equal(n, ARRAY_N(want));
+    for (size_t i = 0; i < n; i++)
+        assert_true(str_eq(tags[i].key, want[i].key) && str_eq(tags[i].value, want[i].value) && tags[i].any == want[i].any);
+    assert_true(trace_tags_zipkin(STR(""), arena, &tags, &n, &e) && n == 0);
+    assert_false(trace_tags_zipkin(STR("a and =b"), arena, &tags, &n, &e));
+    assert_string_equal(e.msg, "annotationQuery: expected a key at byte 6");
+    assert_false(trace_tags_zipkin(STR("a and  and b"), arena, &tags, &n, &e));
+}
+
+static void a_key_alone_is_a_tag_or_an_annotation(void **state) {
+    (void)state;
+    static const struct trace_tag tag = {.key = STR_INIT("retry"), .any = true};
+    const struct trace_search s = {.tags = &tag, .tag_n = 1};
+    struct buf b = {0};
+    filter_put(&b, trace_search_filter(&s, arena));
+    assert_true(str_find(buf_str(&b), STR("span.retry")) != STR_NONE && str_find(buf_str(&b), STR("event.name")) != STR_NONE);
+    buf_done(&b);
+}
+
 /* --- logfmt */
 
 static const struct {
@@ -162,6 +191,8 @@ static void keeps_every_tag_a_condition(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_the_annotation_query),
+        cmocka_unit_test(a_key_alone_is_a_tag_or_an_annotation),
         cmocka_unit_test(reads_tags_as_logfmt),
         cmocka_unit_test(names_the_byte_of_a_bad_tag),
         cmocka_unit_test(reads_many_quoted_tags_in_little_memory),
