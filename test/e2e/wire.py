@@ -121,7 +121,7 @@ def zipkin_span(trace, span, parent, name, service, start_us, duration_us, tags=
 # --- protobuf
 
 def pb(fields):
-    out = b''
+    out = bytearray()
     for number, kind, v in fields:
         if kind in ('varint', 'bool'):
             out += varint(number << 3) + varint(int(v) & (1 << 64) - 1)
@@ -134,7 +134,7 @@ def pb(fields):
         else:
             data = pb(v) if kind == 'msg' else as_bytes(v)
             out += varint(number << 3 | 2) + varint(len(data)) + data
-    return out
+    return bytes(out)
 
 
 def pb_value(v):
