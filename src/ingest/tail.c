@@ -267,7 +267,8 @@ static void restart_from(struct file *f, struct mark at) {
 /* What may be called stored when everything before `read` is: what waits for its end is not. */
 static struct mark settled(const struct file *f) {
     uint64_t first;
-    return tail_lines_waiting(&f->lines, &first) && first < f->read.offset ? (struct mark){.offset = first} : f->read;
+    if (!tail_lines_waiting(&f->lines, &first) || first >= f->read.offset) return f->read;
+    return (struct mark){.offset = first};
 }
 
 static void save(void *arg);

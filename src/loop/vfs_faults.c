@@ -19,7 +19,7 @@ static struct faulty *faulty_of(struct vfs *v) {
 
 static const char *const op_names[VFS_OP_N] = {
     [VFS_OP_OPEN] = "open",     [VFS_OP_WRITE] = "write",   [VFS_OP_SYNC] = "sync", [VFS_OP_SYNC_DIR] = "sync_dir",
-    [VFS_OP_RENAME] = "rename", [VFS_OP_UNLINK] = "unlink", [VFS_OP_MAP] = "map", [VFS_OP_LINK] = "link",
+    [VFS_OP_RENAME] = "rename", [VFS_OP_UNLINK] = "unlink", [VFS_OP_MAP] = "map",   [VFS_OP_LINK] = "link",
 };
 
 enum verdict { PASS, FAIL, CRASH_NOW, CRASHED };

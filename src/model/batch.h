@@ -27,7 +27,8 @@ struct metric_batch {
     const struct histogram **h; /* NULL: no histograms in the batch */
     int64_t *st_ms;             /* NULL: no start timestamps */
     size_t sample_n;
-    /* Per row, 1: its samples are differences (OTLP's delta temporality). NULL: none. Stores take sums only: api/otlp_delta makes them before the push. */
+    /* Per row, 1: its samples are differences (OTLP's delta temporality). NULL: none. Stores take sums only: api/otlp_delta makes them before the
+     * push. */
     const uint8_t *deltas;
     struct exemplar *exemplars;
     size_t exemplar_n;

@@ -43,7 +43,7 @@ static inline void rows_sample(struct rows *r, int64_t t_ms, double v) {
     r->rows.p[r->rows.n - 1].sample_n++;
 }
 void rows_histogram(struct rows *r, int64_t t_ms, const struct histogram *h);
-void rows_start(struct rows *r, int64_t st_ms); /* start timestamp of the newest sample; 0: unknown */
+void rows_start(struct rows *r, int64_t st_ms);                /* start timestamp of the newest sample; 0: unknown */
 void rows_start_of(struct rows *r, size_t row, int64_t st_ms); /* of all samples of a row, the newest or an earlier one */
 void rows_exemplar(struct rows *r, struct exemplar e);
 void rows_finish(struct rows *r);

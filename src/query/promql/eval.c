@@ -92,8 +92,8 @@ static bool collect(struct drain *s, struct series *in, struct err *e) {
 }
 
 bool eval_matrix(struct grid *g, const struct node *n, struct matrix *out, struct err *e) {
-    struct collector c = {{collect}, g, out};
     *out = (struct matrix){0};
+    struct collector c = {{collect}, g, out};
     return eval_vector(g, n, &c.drain, e);
 }
 

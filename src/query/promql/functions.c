@@ -64,7 +64,7 @@ struct moment {
 };
 static struct moment moment_of(double v) {
     /* What fits no int64, NaN too, is in Prometheus (amd64) the second behind the last one of its calendar: 292277026596-12-04 15:30:08. */
-    bool fits = v > -0x1p63 && v < 0x1p63;
+    bool fits = v > (double)INT64_MIN && v < -(double)INT64_MIN;
     int64_t s = fits ? (int64_t)v : INT64_MAX;
     struct moment m = {.days = s / SECONDS_A_DAY, .second = s % SECONDS_A_DAY + !fits};
     if (m.second < 0) {
