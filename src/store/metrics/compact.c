@@ -232,9 +232,11 @@ static void compaction_done(struct job *j) {
     db->compacting = false;
     if (x->ok) {
         publish(db, x);
-    } else if (x->err.code == ERR_CORRUPT) {
-        for (size_t i = 0; i < x->n; i++) x->in[i].part->unmergeable = true; /* what is whole in them stays readable where it is */
-        db_damage(db, &x->err);
+    } else {
+        vec_push(&db->leftovers, x->meta.seq); /* it may be there, whole: beside a second attempt it would count again */
+        bool corrupt = x->err.code == ERR_CORRUPT;
+        for (size_t i = 0; i < x->n && corrupt; i++) x->in[i].part->unmergeable = true; /* what is whole in them stays readable where it is */
+        if (corrupt) db_damage(db, &x->err);
     }
     for (size_t i = 0; i < x->n; i++) tsdb_part_unref(x->in[i].part);
     eraser_done(&x->eraser);

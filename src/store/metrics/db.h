@@ -54,10 +54,11 @@ struct tsdb {
     struct journal journal;        /* the record being written */
     struct journal_reader *reader; /* until tsdb_attach_wal */
     VEC(struct part *) parts;      /* by min_ms */
-    VEC(uint64_t) leftovers;       /* numbers of parts that are gone but whose files could not be unlinked yet */
+    VEC(uint64_t) leftovers;       /* numbers of parts that do not count but may have a file still: not unlinked yet, or of a job that failed */
     uint64_t next_seq;
     uint64_t log_position;    /* records below are in parts */
     uint64_t seal_position;   /* what the part being sealed will cover */
+    uint64_t seal_seq;        /* its number: trying again replaces what a seal that failed may have left */
     uint64_t replay_position; /* while replaying: where the epoch of the newest record begins */
     bool sealing, compacting;
     struct deletions *deletions;

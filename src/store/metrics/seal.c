@@ -54,7 +54,7 @@ static struct seal *prepare(struct tsdb *db) {
     s->rows = copy_array(a, x->rows.p, x->rows.n * sizeof *s->rows);
     s->vfs = db->o.vfs;
     s->dir = db->dir;
-    s->meta = (struct part_meta){.seq = db->next_seq++, .log_position = db->seal_position};
+    s->meta = (struct part_meta){.seq = db->seal_seq, .log_position = db->seal_position};
     return s;
 }
 
@@ -182,6 +182,7 @@ void seal_start(struct tsdb *db, bool inline_now) {
     if (!db->head.frozen) {
         db->seal_position = db->wal ? wal_next_lsn(db->wal) : db->replay_position;
         if (!head_freeze(&db->head)) return;
+        db->seal_seq = db->next_seq++;
         db_new_epoch(db);
     }
     struct seal *s = prepare(db);
