@@ -40,8 +40,9 @@ struct app {
 };
 
 /* One table per file of api/; cmd/serve puts them together. */
-extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], jaeger_v3_routes[], otlp_routes[], push_routes[], ui_routes[],
-    loki_routes[], sampling_routes[], zipkin_routes[], journal_routes[], admin_routes[], import_routes[], influx_routes[];
+extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], jaeger_v3_routes[], jaeger_metrics_routes[],
+    jaeger_transform_routes[], otlp_routes[], push_routes[], ui_routes[], loki_routes[], sampling_routes[], zipkin_routes[], journal_routes[],
+    admin_routes[], import_routes[], influx_routes[];
 
 /* http_server_config.headers: Access-Control-* for the Prometheus API. */
 size_t prom_cors_headers(void *app, const struct http_exchange *x, struct http_pair *out);

@@ -1,5 +1,7 @@
 /* api/jaeger: Jaeger's query API as 1.57 answered it (traces.md 2.1): services, operations, trace search, a trace, dependencies.
  * Envelope: {"data":..,"total":n,"limit":0,"offset":0,"errors":null}; errors: {"data":null,...,"errors":[{"code":400,"msg":".."}]}. */
+#include "api/jaeger.h"
+
 #include "api/traces.h"
 #include "base/clock.h"
 #include "codec/duration.h"
@@ -11,10 +13,14 @@ enum { LIMIT_DEFAULT = 100, LOOKBACK_DEFAULT_S = 2 * 24 * 3600 };
 
 /* --- the envelope */
 
+void jaeger_begin_data(struct json_out *o) {
+    json_put_object(o);
+    json_put_key_c(o, "data");
+}
+
 static struct json_out begin_data(struct buf *b) {
     struct json_out o = {.buf = b};
-    json_put_object(&o);
-    json_put_key_c(&o, "data");
+    jaeger_begin_data(&o);
     return o;
 }
 
@@ -28,14 +34,18 @@ static void end_data(struct json_out *o, size_t total) {
     json_put_key_c(o, "errors");
 }
 
-static void reply_data(struct http_exchange *x, struct json_out *o, size_t total) {
+void jaeger_end_data(struct json_out *o, size_t total) {
     end_data(o, total);
     json_put_null(o);
     json_put_object_end(o);
+}
+
+static void reply_data(struct http_exchange *x, struct json_out *o, size_t total) {
+    jaeger_end_data(o, total);
     http_reply_json(x, 200, o->buf);
 }
 
-static void reply_error(struct http_exchange *x, int status, str message) {
+void jaeger_reply_error(struct http_exchange *x, int status, str message) {
     struct buf b = {0};
     struct json_out o = begin_data(&b);
     json_put_null(&o);
@@ -90,7 +100,7 @@ static void get_operations(void *arg, struct http_exchange *x) {
     struct operation *ops;
     size_t n, shown = 0;
     str service = http_param(x, STR("service")), kind = http_param(x, STR("spanKind"));
-    if (service.n == 0) return reply_error(x, 400, STR("parameter 'service' is required"));
+    if (service.n == 0) return jaeger_reply_error(x, 400, STR("parameter 'service' is required"));
     evdb_operations(app->store->events, service, x->arena, &ops, &n);
     struct json_out o = begin_data(&b);
     json_put_array(&o);
@@ -114,10 +124,10 @@ static void get_dependencies(void *arg, struct http_exchange *x) {
     struct err e;
     int64_t end_ms, lookback_ms;
     if (!param_i64(x, "endTs", clock_wall_ms(), &end_ms, &e) || !param_i64(x, "lookback", 24 * 3600 * MS_PER_S, &lookback_ms, &e))
-        return reply_error(x, 400, err_str(&e));
+        return jaeger_reply_error(x, 400, err_str(&e));
     int64_t limit_ms = INT64_MAX / NS_PER_MS;
     if (end_ms < 0 || lookback_ms < 0 || end_ms > limit_ms || lookback_ms > end_ms)
-        return reply_error(x, 400, STR("endTs and lookback are out of range (ms)"));
+        return jaeger_reply_error(x, 400, STR("endTs and lookback are out of range (ms)"));
     struct buf b = {0};
     struct service_edge *edges;
     str service = http_param(x, STR("service"));
@@ -171,7 +181,7 @@ static void close_list(struct trace_query *q) {
     if (q->missing.n) json_put_array_end(o);
     json_put_object_end(o);
 }
-static const struct trace_writer writer = {open_list, put_trace, close_list, reply_error};
+static const struct trace_writer writer = {open_list, put_trace, close_list, jaeger_reply_error};
 
 static bool wants_raw(const struct http_exchange *x) {
     return str_eq(http_param(x, STR("raw")), STR("true"));
@@ -180,7 +190,7 @@ static bool wants_raw(const struct http_exchange *x) {
 static void get_trace(void *arg, struct http_exchange *x) {
     struct trace_id id;
     struct err e;
-    if (!trace_id_parse(x->captures[0], &id, &e)) return reply_error(x, 400, err_str(&e));
+    if (!trace_id_parse(x->captures[0], &id, &e)) return jaeger_reply_error(x, 400, err_str(&e));
     struct trace_query *q = trace_query_new(arg, x, &writer);
     q->must_exist = true;
     q->raw = wants_raw(x);
@@ -254,7 +264,7 @@ static void find_traces(void *arg, struct http_exchange *x) {
     q->raw = wants_raw(x);
     if (read_search(x, &q->search, &e) && read_ids(q, &e)) return trace_query_start(q);
     trace_query_free(q);
-    reply_error(x, 400, err_str(&e));
+    jaeger_reply_error(x, 400, err_str(&e));
 }
 
 const struct http_route jaeger_routes[] = {

@@ -1,18 +1,16 @@
 #include "api/red.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/map.h"
 #include "base/vec.h"
-
-enum { OCTAVE_STEPS = 8, FIRST_OCTAVE = 10 /* 2^10 ns */, OCTAVES = 30, BUCKETS = OCTAVES * OCTAVE_STEPS };
+#include "query/trace/latency.h"
 
 struct point {
     uint32_t count, errors;
-    uint32_t buckets[BUCKETS];
+    uint32_t buckets[LATENCY_BUCKETS];
 };
 struct service {
     str name;
@@ -58,18 +56,6 @@ static struct service *service_of(struct red *r, str name) {
     return s;
 }
 
-/* Octave from the position of the highest bit, step within it linearly. */
-static unsigned bucket_of(int64_t ns) {
-    if (ns < (1 << FIRST_OCTAVE)) return 0;
-    unsigned octave = 63 - (unsigned)__builtin_clzll((uint64_t)ns);
-    if (octave >= FIRST_OCTAVE + OCTAVES) return BUCKETS - 1;
-    return (octave - FIRST_OCTAVE) * OCTAVE_STEPS + (unsigned)((ns >> (octave - 3)) & (OCTAVE_STEPS - 1));
-}
-
-static double bucket_start_ns(unsigned b) {
-    return ldexp(1.0 + (double)(b % OCTAVE_STEPS) / OCTAVE_STEPS, (int)(FIRST_OCTAVE + b / OCTAVE_STEPS));
-}
-
 void red_add(struct red *r, struct red_span x) {
     int64_t at = x.start_ns - r->from_ns;
     if (at < 0 || at >= r->step_ns * r->points) return;
@@ -86,20 +72,11 @@ void red_add(struct red *r, struct red_span x) {
     struct point *p = &s->points[at / r->step_ns];
     p->count++;
     p->errors += x.error;
-    p->buckets[bucket_of(x.duration_ns)]++;
+    p->buckets[latency_bucket(x.duration_ns)]++;
 }
 
 static double quantile_ms(const struct point *p, double q) {
-    double rank = q * p->count, seen = 0;
-    for (unsigned b = 0; b < BUCKETS; b++) {
-        double n = p->buckets[b];
-        if (n > 0 && seen + n >= rank) {
-            double lo = bucket_start_ns(b), hi = bucket_start_ns(b + 1);
-            return (lo + (hi - lo) * (rank - seen) / n) / (double)NS_PER_MS;
-        }
-        seen += n;
-    }
-    return 0;
+    return latency_quantile_ms(p->buckets, p->count, q);
 }
 
 static struct point sum_points(const struct red *r, const struct service *s) {
@@ -107,7 +84,7 @@ static struct point sum_points(const struct red *r, const struct service *s) {
     for (unsigned i = 0; i < r->points; i++) {
         all.count += s->points[i].count;
         all.errors += s->points[i].errors;
-        for (unsigned b = 0; b < BUCKETS; b++) all.buckets[b] += s->points[i].buckets[b];
+        for (unsigned b = 0; b < LATENCY_BUCKETS; b++) all.buckets[b] += s->points[i].buckets[b];
     }
     return all;
 }

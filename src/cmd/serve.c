@@ -104,9 +104,9 @@ static const struct {
     {"door.syslog-udp", "{door=\"syslog-udp\"}", offsetof(struct options, door_syslog_udp), &syslog_udp_protocol, 0, true},
 };
 
-static const struct http_route *const route_tables[] = {sampling_routes,   zipkin_routes, admin_routes,     otlp_routes, push_routes,
-                                                        prometheus_routes, jaeger_routes, jaeger_v3_routes, loki_routes, journal_routes,
-                                                        import_routes,     influx_routes, elastic_routes,   ui_routes};
+static const struct http_route *const route_tables[] = {
+    sampling_routes,       zipkin_routes,           admin_routes, otlp_routes,    push_routes,   prometheus_routes, jaeger_routes,  jaeger_v3_routes,
+    jaeger_metrics_routes, jaeger_transform_routes, loki_routes,  journal_routes, import_routes, influx_routes,     elastic_routes, ui_routes};
 
 static str door_address(const struct options *o, size_t offset) {
     return *(const str *)((const char *)o + offset);
