@@ -23,6 +23,28 @@ bool automaton_match(const struct automaton *m, str s) {
     return m->verdict[state] == V_ACCEPTS || m->verdict[state] == V_ALWAYS;
 }
 
+bool automaton_may(const struct automaton *m, const uint64_t ascii[2], struct arena *scratch) {
+    bool *seen = arena_zalloc(scratch, m->state_n);
+    bool *class = arena_zalloc(scratch, m->class_n);
+    uint32_t *queue = arena_new_n(scratch, uint32_t, m->state_n);
+    size_t n = 0;
+    for (unsigned i = 0; i < 128; i++)
+        if (ascii[i / 64] >> (i % 64) & 1) class[m->ascii[i]] = true;
+    queue[n++] = m->start;
+    seen[m->start] = true;
+    for (size_t at = 0; at < n; at++) {
+        uint8_t verdict = m->verdict[queue[at]];
+        if (verdict == V_ACCEPTS || verdict == V_ALWAYS) return true;
+        for (uint32_t c = 0; c < m->class_n && verdict != V_NEVER; c++) {
+            uint32_t to = m->next[queue[at] * m->class_n + c];
+            if (!class[c] || seen[to]) continue;
+            seen[to] = true;
+            queue[n++] = to;
+        }
+    }
+    return false;
+}
+
 str automaton_prefix(const struct automaton *m) {
     return m->prefix;
 }

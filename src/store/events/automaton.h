@@ -27,5 +27,7 @@ MUST_USE bool automaton_fuzzy(str term, struct automaton_fuzziness f, struct are
 
 /* A byte that is not UTF-8 counts as U+FFFD. */
 bool automaton_match(const struct automaton *m, str s);
+/* May some string match whose characters are all of that set of ASCII ones? */
+bool automaton_may(const struct automaton *m, const uint64_t ascii[2], struct arena *scratch);
 /* Bytes every match begins with (maybe none): where to look in a sorted dictionary. */
 str automaton_prefix(const struct automaton *m);

@@ -1,5 +1,7 @@
 #include "store/events/block.h"
 
+#include "store/events/texts.h"
+
 static const struct section *find_section(const struct part *p, uint32_t index, enum section_id id) {
     const struct block_info *info = &p->blocks[index];
     for (uint32_t i = 0; i < info->section_n; i++)
@@ -303,6 +305,7 @@ static struct value cell_value(const struct cell *c, struct arena *a) {
 }
 
 struct value column_value(const struct block_column *c, uint32_t i, struct arena *a) {
+    if (c->strings.texts && c->type == CELL_STRING) return value_str(texts_at(c->strings.texts, i, a));
     struct cell cell = column_cell(c, i);
     return cell_value(&cell, a);
 }

@@ -39,8 +39,10 @@ static inline int64_t ints_at(const struct ints *c, size_t i) {
     return (int64_t)v;
 }
 
+struct texts; /* texts.h */
 struct strings {
-    const uint32_t *ends; /* of the entries (dict) or of the values */
+    const struct texts *texts; /* templates: each text is made when asked for, and there are neither ends nor bytes; else NULL */
+    const uint32_t *ends;      /* of the entries (dict) or of the values */
     const char *bytes;
     struct ints index; /* dict: value -> entry */
     uint32_t n, entry_n;
@@ -50,7 +52,9 @@ static inline str strings_entry(const struct strings *c, size_t i) {
     uint32_t from = i ? c->ends[i - 1] : 0;
     return str_n(c->bytes + from, c->ends[i] - from);
 }
+str texts_own(const struct texts *t, size_t i); /* in the arena of the column */
 static inline str strings_at(const struct strings *c, size_t i) {
+    if (c->texts) return texts_own(c->texts, i);
     return strings_entry(c, c->dict ? (size_t)ints_at(&c->index, i) : i);
 }
 

@@ -4,6 +4,7 @@
 #include "codec/text.h"
 #include "codec/words.h"
 #include "store/events/fingerprint.h"
+#include "store/events/glance.h"
 
 enum { CHECK_EVERY = 1024 };
 
@@ -261,7 +262,7 @@ static uint64_t *texts_with(struct run *x, const struct strings *s, str needle) 
 }
 
 /* The text every match of the leaf must hold in some case, for the ops where there is one. */
-static str needle_of(const struct filter *leaf, struct arena *a) {
+static str longest_word(const struct filter *leaf, struct arena *a) {
     if ((leaf->op != FILTER_WORD && leaf->op != FILTER_PHRASE && leaf->op != FILTER_SUBSTRING) || leaf->word_n == 0) return STR_NULL;
     str longest = leaf->words[0];
     for (size_t i = 1; i < leaf->word_n; i++)
@@ -317,17 +318,24 @@ static void match_column(struct run *x, const struct filter *leaf, struct block_
         return;
     }
     uint8_t *known = cell_is_strings(c->type) && c->strings.dict ? arena_zalloc(b->arena, c->strings.entry_n + 1) : NULL;
-    const uint64_t *candidates = NULL;
-    str needle = needle_of(leaf, b->arena);
-    if (needle.n && c->type == CELL_STRING && !c->strings.dict) candidates = texts_with(x, &c->strings, needle);
+    uint64_t *candidates = NULL;
+    uint64_t *sure = NULL;
+    if (c->strings.texts && c->type == CELL_STRING) {
+        candidates = bits_new(x, c->n);
+        sure = bits_new(x, c->n);
+        texts_glance(c->strings.texts, leaf, b->arena, sure, candidates);
+    }
+    str needle = longest_word(leaf, b->arena);
+    if (needle.n && c->type == CELL_STRING && !c->strings.dict && !sure) candidates = texts_with(x, &c->strings, needle);
     for (uint32_t word = 0; word < bit_words(b->row_n); word++)
         for (uint64_t left = in[word] & ~out[word]; left; left &= left - 1) {
             uint32_t row = word * 64 + (uint32_t)__builtin_ctzll(left);
             if (!row_counts(b, c, role, row)) continue;
             for (uint32_t i = column_start(c, row); i < column_start(c, row + 1); i++) {
-                if (candidates && !bit_get(candidates, i)) continue;
+                bool known_to = sure && bit_get(sure, i);
+                if (!known_to && candidates && !bit_get(candidates, i)) continue;
                 if (!go_on(x)) return;
-                if (!test_entry(x, leaf, c, i, known)) continue;
+                if (!known_to && !test_entry(x, leaf, c, i, known)) continue;
                 bit_set(out, row);
                 break;
             }

@@ -1,15 +1,14 @@
-#include "store/events/template.h"
+#include "store/events/texts.h"
 
 #include "base/hash.h"
 #include "base/map.h"
 #include "codec/varint.h"
 
-enum mark { MARK_DIGITS = 1, MARK_HEX, MARK_WORD, MARK_ESCAPE };
 enum { DIGITS_MAX = 18, HEX_MIN = 8, HEX_MAX = 254, TEXTS_MIN = 64, TEMPLATES_FREE = 64, BYTES_MAX = 256 << 20 };
 
 /* One variable of one template: its values over the template's texts. */
 struct slot {
-    enum mark mark;
+    enum template_mark mark;
     VEC(int64_t) numbers;
     VEC(uint32_t) lengths;
     struct buf bytes;
@@ -20,7 +19,7 @@ struct template {
     VEC(struct slot) slots;
 };
 struct variable {
-    enum mark mark;
+    enum template_mark mark;
     str text;
 };
 struct encoder {
@@ -39,7 +38,7 @@ static const uint8_t classes[256] = {
 };
 
 /* What a run of letters and digits is, from the classes within; 0: constant. */
-static enum mark mark_of(unsigned seen, size_t n) {
+static enum template_mark mark_of(unsigned seen, size_t n) {
     if (!(seen & C_DIGIT)) return 0;
     if (seen == C_DIGIT && n <= DIGITS_MAX) return MARK_DIGITS;
     return !(seen & C_LETTER) && n >= HEX_MIN && n <= HEX_MAX && n % 2 == 0 ? MARK_HEX : MARK_WORD;
@@ -63,7 +62,7 @@ static void read_text(struct encoder *x, str text) {
             continue;
         }
         for (unsigned c; at < text.n && (c = classes[(uint8_t)text.p[at]]) & C_ALNUM; at++) seen |= c;
-        enum mark mark = mark_of(seen, at - start);
+        enum template_mark mark = mark_of(seen, at - start);
         if (!mark) continue;
         buf_add(b, str_sub(text, from, start));
         from = at;
@@ -192,167 +191,4 @@ bool templates_put(struct buf *b, const uint32_t *ends, size_t n, const char *by
     if (!won) b->n = before;
     encoder_done(&x);
     return won;
-}
-
-/* --- and back */
-
-struct piece {
-    enum mark mark; /* 0: constant */
-    str text;
-    uint8_t hex_n;
-    /* where the values are, moving on with each text */
-    uint64_t base;
-    const uint8_t *at, *length_at, *length_end;
-    uint8_t width;
-};
-struct pattern {
-    struct piece *p;
-    size_t n, cap;
-    uint32_t texts, used;
-};
-
-static bool read_pattern(str text, struct arena *a, struct pattern *out) {
-    for (size_t i = 0; i < text.n;) {
-        struct piece piece = {0};
-        char c = text.p[i];
-        if (c >= MARK_DIGITS && c <= MARK_WORD) {
-            piece.mark = (enum mark)c;
-            i++;
-            if (c == MARK_HEX) {
-                if (i == text.n || (uint8_t)text.p[i] % 2) return false;
-                piece.hex_n = (uint8_t)text.p[i++] / 2;
-            }
-        } else {
-            if (c == MARK_ESCAPE && ++i == text.n) return false;
-            size_t from = i++;
-            while (i < text.n && (text.p[i] < MARK_DIGITS || text.p[i] > MARK_ESCAPE)) i++;
-            piece.text = str_sub(text, from, i);
-        }
-        avec_push(a, out, piece);
-    }
-    return true;
-}
-
-static bool find_values(struct reader *r, struct pattern *t, struct piece *p) {
-    if (p->mark == MARK_HEX) p->at = (const uint8_t *)get_bytes(r, (size_t)t->texts * p->hex_n).p;
-    if (p->mark == MARK_DIGITS) {
-        p->base = get_varint(r);
-        str width = get_bytes(r, 1);
-        if (r->bad) return false;
-        p->width = (uint8_t)width.p[0];
-        if (p->width > 8 || (p->width & (p->width - 1))) return false;
-        p->at = (const uint8_t *)get_bytes(r, (size_t)t->texts * p->width).p;
-    }
-    if (p->mark == MARK_WORD) {
-        uint64_t total = 0;
-        p->length_at = r->at;
-        for (uint32_t i = 0; i < t->texts && !r->bad; i++) {
-            uint64_t n = get_varint(r);
-            if (n > BYTES_MAX) return false;
-            total += n;
-        }
-        p->length_end = r->at;
-        p->at = (const uint8_t *)get_bytes(r, total).p;
-    }
-    return !r->bad;
-}
-
-static size_t put_digits(char *to, uint64_t number) {
-    char text[24];
-    size_t n = 0;
-    for (; number > 9; number /= 10) text[n++] = (char)('0' + number % 10);
-    for (size_t i = 0; i < n; i++) to[i] = text[n - 1 - i]; /* without the leading 1 */
-    return n;
-}
-
-/* Writes one piece of the next text; room: bytes left. false: does not fit, so the section lies. */
-static bool put_piece(struct piece *p, char **to, size_t room) {
-    static const char digits[] = "0123456789abcdef";
-    uint64_t item = 0;
-    switch ((int)p->mark) {
-    case MARK_DIGITS:
-        memcpy(&item, p->at, p->width);
-        p->at += p->width;
-        if (room < 20) {
-            char text[24];
-            size_t n = put_digits(text, p->base + item);
-            if (n > room) return false;
-            memcpy(*to, text, n);
-            *to += n;
-            return true;
-        }
-        *to += put_digits(*to, p->base + item);
-        return true;
-    case MARK_HEX:
-        if (room < 2u * p->hex_n) return false;
-        for (uint8_t i = 0; i < p->hex_n; i++) {
-            *(*to)++ = digits[*p->at >> 4];
-            *(*to)++ = digits[*p->at++ & 15];
-        }
-        return true;
-    case MARK_WORD: {
-        struct reader r = {p->length_at, p->length_end, false};
-        size_t n = get_varint(&r);
-        p->length_at = r.at;
-        if (n > room) return false;
-        memcpy(*to, p->at, n);
-        *to += n;
-        p->at += n;
-        return true;
-    }
-    }
-    if (p->text.n > room) return false;
-    memcpy(*to, p->text.p, p->text.n);
-    *to += p->text.n;
-    return true;
-}
-
-static bool read_patterns(struct reader *r, struct arena *a, size_t n, struct pattern **out, uint64_t *count) {
-    *count = get_varint(r);
-    if (*count > (uint64_t)(r->end - r->at)) return false;
-    struct pattern *t = arena_zalloc(a, (*count + 1) * sizeof *t);
-    uint64_t texts = 0;
-    for (uint64_t i = 0; i < *count; i++) {
-        uint64_t own = get_varint(r);
-        texts += own;
-        if (own > n || texts > n || !read_pattern(get_slice(r), a, &t[i])) return false;
-        t[i].texts = (uint32_t)own;
-    }
-    *out = t;
-    return !r->bad && texts == n;
-}
-
-static bool expand(struct pattern *t, uint64_t count, str ids, uint8_t width, size_t n, char *to, size_t room, uint32_t *ends) {
-    char *start = to;
-    char *end = to + room;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t id = 0;
-        memcpy(&id, ids.p + i * width, width);
-        if (id >= count || t[id].used++ == t[id].texts) return false;
-        for (size_t k = 0; k < t[id].n; k++)
-            if (!put_piece(&t[id].p[k], &to, (size_t)(end - to))) return false;
-        ends[i] = (uint32_t)(to - start);
-    }
-    return to == end;
-}
-
-bool templates_open(str section, size_t n, struct arena *a, struct strings *out) {
-    struct reader r = reader_open(section);
-    struct pattern *t;
-    uint64_t count;
-    uint64_t bytes = get_varint(&r);
-    if (bytes > BYTES_MAX || !read_patterns(&r, a, n, &t, &count)) return false;
-    str width = get_bytes(&r, 1);
-    if (r.bad || (width.p[0] != 1 && width.p[0] != 2 && width.p[0] != 4)) return false;
-    str ids = get_bytes(&r, n * (size_t)width.p[0]);
-    if (r.bad) return false;
-    for (uint64_t i = 0; i < count; i++)
-        for (size_t k = 0; k < t[i].n; k++)
-            if (!find_values(&r, &t[i], &t[i].p[k])) return false;
-    if (r.at != r.end) return false;
-    char *text = arena_alloc(a, bytes + 1);
-    uint32_t *ends = arena_new_n(a, uint32_t, n + 1);
-    if (!expand(t, count, ids, (uint8_t)width.p[0], n, text, bytes, ends)) return false;
-    *out = (struct strings){.ends = ends, .bytes = text, .n = (uint32_t)n, .entry_n = (uint32_t)n};
-    return true;
 }

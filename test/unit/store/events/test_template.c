@@ -95,7 +95,8 @@ static void a_damaged_section_is_refused(void **state) {
     for (size_t at = 0; at < b.n; at++) {
         char was = b.p[at];
         b.p[at] ^= 0x15;
-        if (templates_open(buf_str(&b), t.n, a, &s)) assert_true(s.ends[t.n - 1] == t.bytes.n); /* other text, never outside its bytes */
+        if (templates_open(buf_str(&b), t.n, a, &s)) /* other texts, never from outside the section (ASan) */
+            for (size_t i = 0; i < t.n; i++) assert_true(strings_at(&s, i).n < 200);
         b.p[at] = was;
     }
     buf_done(&b);
