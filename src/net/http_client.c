@@ -1,17 +1,19 @@
 #include "net/http_client.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <uv.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "net/curl.h"
 
 enum { REDIRECTS_MAX = 10, IDLE_CONNECTIONS_MAX = 128 };
 
+static const struct curl *curl; /* loaded with the first request; NULL: not yet, or not there */
+
 struct http_client {
     struct loop *loop;
-    CURLM *multi;
+    CURLM *multi; /* NULL: no request yet, or no libcurl */
     uv_timer_t *timer;
     struct http_request *requests; /* running, doubly linked */
 };
@@ -39,10 +41,12 @@ static void request_free(struct http_request *r) {
     if (r->next) r->next->prev = r->prev;
     if (r->prev) r->prev->next = r->next;
     if (c->requests == r) c->requests = r->next;
-    curl_multi_remove_handle(c->multi, r->easy);
-    curl_easy_cleanup(r->easy);
-    curl_slist_free_all(r->headers);
-    curl_slist_free_all(r->connect_to);
+    if (r->easy) {
+        curl->multi_remove_handle(c->multi, r->easy);
+        curl->easy_cleanup(r->easy);
+        curl->slist_free_all(r->headers);
+        curl->slist_free_all(r->connect_to);
+    }
     buf_done(&r->body);
     arena_free(r->arena);
     free(r);
@@ -51,7 +55,7 @@ static void request_free(struct http_request *r) {
 /* ---- results ---- */
 
 static void fill_error(struct http_request *r, CURLcode code, struct err *e) {
-    const char *why = r->why[0] ? r->why : curl_easy_strerror(code);
+    const char *why = r->why[0] ? r->why : curl->easy_strerror(code);
     switch ((int)code) {
     case CURLE_WRITE_ERROR:
         if (r->too_long)
@@ -68,7 +72,7 @@ static void fill_error(struct http_request *r, CURLcode code, struct err *e) {
 
 static bool is_gzipped(CURL *e) {
     struct curl_header *h;
-    return curl_easy_header(e, "Content-Encoding", 0, CURLH_HEADER, -1, &h) == CURLHE_OK && str_eq_nocase(str_c(h->value), STR("gzip"));
+    return curl->easy_header(e, "Content-Encoding", 0, CURLH_HEADER, -1, &h) == CURLHE_OK && str_eq_nocase(str_c(h->value), STR("gzip"));
 }
 
 static void finish(struct http_request *r, CURLcode code) {
@@ -76,9 +80,9 @@ static void finish(struct http_request *r, CURLcode code) {
     long status = 0;
     curl_off_t wire = 0;
     char *type = NULL;
-    curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(r->easy, CURLINFO_SIZE_DOWNLOAD_T, &wire);
-    curl_easy_getinfo(r->easy, CURLINFO_CONTENT_TYPE, &type);
+    curl->easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl->easy_getinfo(r->easy, CURLINFO_SIZE_DOWNLOAD_T, &wire);
+    curl->easy_getinfo(r->easy, CURLINFO_CONTENT_TYPE, &type);
     result.wire_bytes = (size_t)wire;
     result.content_type = str_c(type);
     if (code == CURLE_OK) {
@@ -94,11 +98,11 @@ static void finish(struct http_request *r, CURLcode code) {
 
 static void finish_done(struct http_client *c) {
     int left;
-    for (CURLMsg *m; (m = curl_multi_info_read(c->multi, &left));) {
+    for (CURLMsg *m; (m = curl->multi_info_read(c->multi, &left));) {
         if (m->msg != CURLMSG_DONE) continue;
         struct http_request *r;
         CURLcode code = m->data.result;
-        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&r);
+        curl->easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&r);
         finish(r, code);
     }
 }
@@ -111,7 +115,7 @@ static void free_handle(uv_handle_t *h) {
 
 static void act(struct http_client *c, curl_socket_t fd, int flags) {
     int running;
-    curl_multi_socket_action(c->multi, fd, flags, &running);
+    curl->multi_socket_action(c->multi, fd, flags, &running);
     finish_done(c);
 }
 
@@ -127,7 +131,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
     uv_poll_t *h = socket_arg;
     if (what == CURL_POLL_REMOVE) {
         if (h) {
-            curl_multi_assign(c->multi, fd, NULL);
+            curl->multi_assign(c->multi, fd, NULL);
             uv_close((uv_handle_t *)h, free_handle);
         }
         return 0;
@@ -137,7 +141,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *so
         int failed = uv_poll_init(loop_uv(c->loop), h, fd);
         assert(!failed);
         h->data = c;
-        curl_multi_assign(c->multi, fd, h);
+        curl->multi_assign(c->multi, fd, h);
     }
     uv_poll_start(h, (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0), on_ready);
     return 0;
@@ -163,33 +167,52 @@ struct http_client *http_client_new(struct loop *l) {
     assert_loop_thread();
     struct http_client *c = mem_zalloc(sizeof *c);
     c->loop = l;
-    curl_global_init(CURL_GLOBAL_DEFAULT); /* counted by curl */
     c->timer = mem_zalloc(sizeof *c->timer);
     uv_timer_init(loop_uv(l), c->timer);
     c->timer->data = c;
-    c->multi = curl_multi_init();
-    assert(c->multi);
-    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
-    curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
-    curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS_MAX);
     return c;
+}
+
+static bool set_up(struct http_client *c, struct err *e) {
+    if (c->multi) return true;
+    curl = curl_load(e);
+    if (!curl) return false;
+    curl->global_init(CURL_GLOBAL_DEFAULT); /* counted by curl */
+    c->multi = curl->multi_init();
+    assert(c->multi);
+    curl->multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl->multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+    curl->multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl->multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+    curl->multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS_MAX);
+    return true;
+}
+
+static void fail(struct http_request *r, const struct err *why) {
+    struct http_call_result result = {.duration_ns = clock_mono_ns() - r->start_ns, .err = *why};
+    r->done(r->arg, &result);
+    request_free(r);
+}
+
+/* All requests of a client without libcurl. */
+static void on_missing(uv_timer_t *h) {
+    struct http_client *c = h->data;
+    struct err e;
+    if (curl_load(&e)) return;
+    while (c->requests) fail(c->requests, &e);
 }
 
 void http_client_free(struct http_client *c) {
     if (!c) return;
     assert_loop_thread();
-    while (c->requests) {
-        struct http_request *r = c->requests;
-        struct http_call_result result = {.duration_ns = clock_mono_ns() - r->start_ns};
-        err_set(&result.err, ERR_CANCELED, "binnacle is shutting down");
-        r->done(r->arg, &result);
-        request_free(r);
+    struct err e;
+    err_set(&e, ERR_CANCELED, "binnacle is shutting down");
+    while (c->requests) fail(c->requests, &e);
+    if (c->multi) {
+        curl->multi_cleanup(c->multi);
+        curl->global_cleanup();
     }
-    curl_multi_cleanup(c->multi);
     uv_close((uv_handle_t *)c->timer, free_handle);
-    curl_global_cleanup();
     free(c);
 }
 
@@ -201,7 +224,7 @@ static size_t on_body(char *data, size_t one, size_t n, void *arg) {
     r->too_long = n > r->max_body_bytes - r->body.n - r->handed_on;
     if (r->too_long) return 0;
     long status = 0;
-    if (r->on_data && curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status == 200) {
+    if (r->on_data && curl->easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status == 200) {
         r->handed_on += n;
         r->on_data(r->arg, str_n(data, n));
         return n;
@@ -213,13 +236,13 @@ static size_t on_body(char *data, size_t one, size_t n, void *arg) {
 static void set_method(struct http_request *r, const struct http_call *call) {
     CURL *e = r->easy;
     if (str_eq(call->method, STR("HEAD"))) {
-        curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+        curl->easy_setopt(e, CURLOPT_NOBODY, 1L);
     } else if (call->body.n || str_eq(call->method, STR("POST")) || str_eq(call->method, STR("PUT"))) {
-        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
-        curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, call->body.n ? call->body.p : "");
-        curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, arena_cstr(r->arena, call->method));
+        curl->easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.n);
+        curl->easy_setopt(e, CURLOPT_COPYPOSTFIELDS, call->body.n ? call->body.p : "");
+        curl->easy_setopt(e, CURLOPT_CUSTOMREQUEST, arena_cstr(r->arena, call->method));
     } else if (call->method.n && !str_eq(call->method, STR("GET"))) {
-        curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, arena_cstr(r->arena, call->method));
+        curl->easy_setopt(e, CURLOPT_CUSTOMREQUEST, arena_cstr(r->arena, call->method));
     }
 }
 
@@ -227,53 +250,53 @@ static void add_header(struct http_request *r, str name, str value) {
     /* "Name;" is how curl spells a header without a value: "Name:" would remove it. */
     str line =
         value.n ? arena_printf(r->arena, "%" STR_F ": %" STR_F, STR_A(name), STR_A(value)) : arena_printf(r->arena, "%" STR_F ";", STR_A(name));
-    r->headers = curl_slist_append(r->headers, line.p);
+    r->headers = curl->slist_append(r->headers, line.p);
 }
 
 static void set_headers(struct http_request *r, const struct http_call *call) {
-    r->headers = curl_slist_append(r->headers, "Expect:");                         /* a round trip for nothing */
-    if (call->body.n) r->headers = curl_slist_append(r->headers, "Content-Type:"); /* curl would say it is a form */
+    r->headers = curl->slist_append(r->headers, "Expect:");                         /* a round trip for nothing */
+    if (call->body.n) r->headers = curl->slist_append(r->headers, "Content-Type:"); /* curl would say it is a form */
     for (size_t i = 0; i < call->header_n; i++) add_header(r, call->headers[i].name, call->headers[i].value);
-    curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers);
+    curl->easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers);
 }
 
 static void set_tls(struct http_request *r, const struct http_call *call) {
     CURL *e = r->easy;
-    if (call->ca_file) curl_easy_setopt(e, CURLOPT_CAINFO, call->ca_file);
-    if (call->cert_file) curl_easy_setopt(e, CURLOPT_SSLCERT, call->cert_file);
-    if (call->key_file) curl_easy_setopt(e, CURLOPT_SSLKEY, call->key_file);
+    if (call->ca_file) curl->easy_setopt(e, CURLOPT_CAINFO, call->ca_file);
+    if (call->cert_file) curl->easy_setopt(e, CURLOPT_SSLCERT, call->cert_file);
+    if (call->key_file) curl->easy_setopt(e, CURLOPT_SSLKEY, call->key_file);
     if (!call->insecure_skip_verify) return;
-    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+    curl->easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl->easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
 }
 
 /* The certificate is to be checked for another name than the URL's: ask curl for a URL with that name, connect it to the real host, and say the real
  * host in the Host header. */
 static void set_server_name(struct http_request *r, const struct http_call *call) {
-    CURLU *u = curl_url();
+    CURLU *u = curl->url();
     char *host = NULL, *port = NULL, *url = NULL;
-    if (curl_url_set(u, CURLUPART_URL, arena_cstr(r->arena, call->url), 0) == CURLUE_OK && curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-        curl_url_set(u, CURLUPART_HOST, call->server_name, 0) == CURLUE_OK && curl_url_get(u, CURLUPART_URL, &url, 0) == CURLUE_OK) {
-        r->connect_to = curl_slist_append(NULL, arena_printf(r->arena, "::%s:%s", host, port).p);
-        curl_easy_setopt(r->easy, CURLOPT_CONNECT_TO, r->connect_to);
-        curl_easy_setopt(r->easy, CURLOPT_URL, url);
+    if (curl->url_set(u, CURLUPART_URL, arena_cstr(r->arena, call->url), 0) == CURLUE_OK && curl->url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        curl->url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+        curl->url_set(u, CURLUPART_HOST, call->server_name, 0) == CURLUE_OK && curl->url_get(u, CURLUPART_URL, &url, 0) == CURLUE_OK) {
+        r->connect_to = curl->slist_append(NULL, arena_printf(r->arena, "::%s:%s", host, port).p);
+        curl->easy_setopt(r->easy, CURLOPT_CONNECT_TO, r->connect_to);
+        curl->easy_setopt(r->easy, CURLOPT_URL, url);
         add_header(r, STR("Host"), arena_printf(r->arena, "%s:%s", host, port));
     }
-    curl_free(host);
-    curl_free(port);
-    curl_free(url);
-    curl_url_cleanup(u);
+    curl->free(host);
+    curl->free(port);
+    curl->free(url);
+    curl->url_cleanup(u);
 }
 
 static void set_credentials(struct http_request *r, const struct http_call *call) {
     if (call->basic_user.n) {
-        curl_easy_setopt(r->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-        curl_easy_setopt(r->easy, CURLOPT_USERNAME, arena_cstr(r->arena, call->basic_user));
-        curl_easy_setopt(r->easy, CURLOPT_PASSWORD, arena_cstr(r->arena, call->basic_password));
+        curl->easy_setopt(r->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+        curl->easy_setopt(r->easy, CURLOPT_USERNAME, arena_cstr(r->arena, call->basic_user));
+        curl->easy_setopt(r->easy, CURLOPT_PASSWORD, arena_cstr(r->arena, call->basic_password));
     } else if (call->bearer.n) {
-        curl_easy_setopt(r->easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-        curl_easy_setopt(r->easy, CURLOPT_XOAUTH2_BEARER, arena_cstr(r->arena, call->bearer));
+        curl->easy_setopt(r->easy, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+        curl->easy_setopt(r->easy, CURLOPT_XOAUTH2_BEARER, arena_cstr(r->arena, call->bearer));
     }
 }
 
@@ -284,40 +307,42 @@ struct http_request *http_client_send(struct http_client *c, const struct http_c
     struct http_request *r = mem_zalloc(sizeof *r);
     r->client = c;
     r->arena = arena_new(1024);
-    r->easy = curl_easy_init();
-    assert(r->easy);
     r->max_body_bytes = call->max_body_bytes;
     r->start_ns = clock_mono_ns();
     r->done = done;
     r->arg = arg;
     r->on_data = call->on_data;
-    CURL *e = r->easy;
-    curl_easy_setopt(e, CURLOPT_PRIVATE, r);
-    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, r->why);
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(e, CURLOPT_URL, arena_cstr(r->arena, call->url));
-    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)MIN(call->timeout_ms, (int64_t)INT32_MAX));
-    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, call->follow_redirects ? 1L : 0L);
-    curl_easy_setopt(e, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
-    curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
-    curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, call->keep_encoding ? 0L : 1L);
+    r->next = c->requests;
+    if (r->next) r->next->prev = r;
+    c->requests = r;
+    if (!set_up(c, NULL)) {
+        uv_timer_start(c->timer, on_missing, 0, 0);
+        return r;
+    }
+    CURL *e = r->easy = curl->easy_init();
+    assert(e);
+    curl->easy_setopt(e, CURLOPT_PRIVATE, r);
+    curl->easy_setopt(e, CURLOPT_ERRORBUFFER, r->why);
+    curl->easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl->easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl->easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl->easy_setopt(e, CURLOPT_URL, arena_cstr(r->arena, call->url));
+    curl->easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)MIN(call->timeout_ms, (int64_t)INT32_MAX));
+    curl->easy_setopt(e, CURLOPT_FOLLOWLOCATION, call->follow_redirects ? 1L : 0L);
+    curl->easy_setopt(e, CURLOPT_MAXREDIRS, (long)REDIRECTS_MAX);
+    curl->easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip");
+    curl->easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, call->keep_encoding ? 0L : 1L);
     r->keep_encoding = call->keep_encoding;
-    curl_easy_setopt(e, CURLOPT_PROXY, call->proxy ? call->proxy : "");
-    curl_easy_setopt(e, CURLOPT_USERAGENT, "binnacle/" BN_VERSION);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, r);
+    curl->easy_setopt(e, CURLOPT_PROXY, call->proxy ? call->proxy : "");
+    curl->easy_setopt(e, CURLOPT_USERAGENT, "binnacle/" BN_VERSION);
+    curl->easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl->easy_setopt(e, CURLOPT_WRITEDATA, r);
     set_method(r, call);
     set_credentials(r, call);
     set_tls(r, call);
     if (call->server_name) set_server_name(r, call);
     set_headers(r, call);
-
-    r->next = c->requests;
-    if (r->next) r->next->prev = r;
-    c->requests = r;
-    curl_multi_add_handle(c->multi, e); /* starts by the timer: done never runs from in here */
+    curl->multi_add_handle(c->multi, e); /* starts by the timer: done never runs from in here */
     return r;
 }
 
