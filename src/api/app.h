@@ -12,6 +12,7 @@ struct app {
     struct loop *loop;
     struct pool *pool;
     struct store *store;
+    struct sink *sink; /* where pushes go: the store, perhaps by way of what counts them */
     struct http_server *http;
     int64_t start_ms;
     /* settings the routes need */

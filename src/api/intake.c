@@ -51,7 +51,7 @@ static void pushed(void *arg, const struct push_result *result) {
 }
 
 static void push(struct intake *r) {
-    struct sink *sink = &r->app->store->sink;
+    struct sink *sink = r->app->sink;
     if (r->err.code == ERR_NONE && r->kind->before_push) r->kind->before_push(r);
     sink->count_refused(sink, r->kind->signal, r->err.code == ERR_NONE ? r->partial.rejected : ITEMS_UNKNOWN);
     if (r->err.code != ERR_NONE) return finish(r);

@@ -70,6 +70,9 @@ static const struct option options[] = {
     {"self.logs", SWITCH, AT(self_logs), "on", "keep binnacle's own log lines"},
     {"self.traces", SWITCH, AT(self_traces), "on", "keep binnacle's own requests as traces of service binnacle"},
 
+    {"traces.metrics", SWITCH, AT(span_metrics), "on", "count spans into metrics: calls and durations per service and operation"},
+    {"traces.metrics-interval", DURATION, AT(span_metrics_interval_ms), "15s", "how often those are written"},
+    {"traces.metrics-operations", COUNT, AT(span_metrics_operations), "2000", "operations counted by name; the others as span_name=\"_other\""},
     {"traces.sampling-file", TEXT, AT(sampling_file), "",
      "Jaeger's JSON of sampling strategies, read again when it changes; empty: clients keep every trace"},
 

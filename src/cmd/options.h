@@ -35,6 +35,9 @@ struct options {
         door_jaeger_grpc, door_jaeger_sampling, door_loki, door_influx;
     str door_journal, door_forward, door_syslog_tcp, door_syslog_udp, forward_shared_key;
     str sampling_file;
+    bool span_metrics;
+    int64_t span_metrics_interval_ms;
+    uint64_t span_metrics_operations;
     uint64_t push_message_bytes;
     uint64_t udp_buffer_bytes;
 

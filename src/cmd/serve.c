@@ -27,6 +27,7 @@
 #include "ingest/jaeger_udp.h"
 #include "ingest/scrape.h"
 #include "ingest/self.h"
+#include "ingest/span_metrics.h"
 #include "ingest/syslog.h"
 #include "ingest/tail.h"
 #include "net/http_client.h"
@@ -43,6 +44,8 @@ struct serve {
     struct scraper *scraper;
     struct tail *tail;
     struct self *self;
+    struct span_metrics *span_metrics;
+    struct sink *sink; /* the store, or span_metrics before it */
     struct jaeger_udp *udp[3];
     struct push_door *push[3];
     struct forward_settings forward;
@@ -148,7 +151,7 @@ static bool open_doors(struct serve *s, struct err *e) {
     for (size_t i = 0; i < ARRAY_N(udp_doors); i++) {
         str address = door_address(&s->options, udp_doors[i].offset);
         if (door_is_off(address)) continue;
-        if (!jaeger_udp_open(s->loop, udp_doors[i].name, address, s->options.udp_buffer_bytes, &s->store->sink, &s->udp[i], &reason))
+        if (!jaeger_udp_open(s->loop, udp_doors[i].name, address, s->options.udp_buffer_bytes, s->sink, &s->udp[i], &reason))
             log_warn("serve", "door not open: %s: %s (move it with --%s HOST:PORT, or off)", udp_doors[i].option, reason.msg, udp_doors[i].option);
     }
     for (size_t i = 0; i < ARRAY_N(push_doors); i++) {
@@ -531,6 +534,7 @@ static void open_http(struct serve *s) {
     s->app = (struct app){.loop = s->loop,
                           .pool = s->pool,
                           .store = s->store,
+                          .sink = s->sink,
                           .start_ms = s->start_ms,
                           .query_timeout_ms = o->query_timeout_ms,
                           .lookback_ms = o->query_lookback_ms,
@@ -601,12 +605,17 @@ static bool start(struct serve *s, struct err *e) {
     loop_own_thread();
     s->pool = pool_new(s->loop, threads, o->queue);
     if (!read_api_settings(s, e) || !open_store(s, e)) return false;
+    s->sink = &s->store->sink;
+    if (o->span_metrics) {
+        s->span_metrics = span_metrics_new(s->loop, s->sink, o->span_metrics_interval_ms, o->span_metrics_operations);
+        s->sink = span_metrics_sink(s->span_metrics);
+    }
     s->client = http_client_new(s->loop);
     s->scraper = scraper_new(s->loop, s->pool, s->client, &s->store->sink, o->scrape_body_bytes);
     open_http(s);
     if (!open_otlp(s, e) || !sampling_new(o->sampling_file, &s->app.sampling, e)) return false;
     open_grpc(s);
-    s->self = self_new(s->loop, &s->store->sink, o->self_logs, o->self_traces);
+    s->self = self_new(s->loop, s->sink, o->self_logs, o->self_traces);
     if (!open_doors(s, e) || !add_targets(s, e) || !start_tail(s, e)) return false;
     s->tick = timer_start(s->loop, 0, 1000, tick, s); /* at once: parts may wait to be merged since the last start */
     loop_on_signal(s->loop, SIGINT, on_stop, s);
@@ -626,7 +635,9 @@ static void stop(struct serve *s) {
     scraper_free(s->scraper);
     http_client_free(s->client);
     self_free(TAKE(s->self)); /* the answers that follow are not observed any more */
+    span_metrics_stop(s->span_metrics);
     store_close(s->store);
+    span_metrics_free(s->span_metrics);
     for (size_t i = 0; i < ARRAY_N(s->push); i++) push_door_free(s->push[i]);
     http_server_free(s->http);
     grpc_server_free(s->grpc);
