@@ -17,6 +17,7 @@ struct input {
     struct buf raw;
     struct part_rows rows; /* cursor in raw */
     uint32_t clock;        /* the clock decoded last; ID_NONE */
+    struct part_reader reader;
     struct arena *clock_arena;
     const int64_t *t_ms;
     size_t t_n;
@@ -28,6 +29,7 @@ struct compaction {
     size_t n;
     uint32_t *heap; /* inputs that have a next row, the smallest first */
     size_t heap_n;
+    struct zstd *zstd;
     struct eraser eraser;
     struct vfs *vfs;
     char *dir;
@@ -56,7 +58,7 @@ static bool load_clock(struct input *in, uint32_t clock, struct err *e) {
     if (in->clock == clock) return true;
     in->clock = ID_NONE;
     arena_reset(in->clock_arena);
-    if (!part_read_clock(in->part, in->x, clock, in->clock_arena, &in->t_ms, &in->t_n, e)) return false;
+    if (!part_read_clock(&in->reader, in->part, in->x, clock, in->clock_arena, &in->t_ms, &in->t_n, e)) return false;
     in->clock = clock;
     return true;
 }
@@ -73,7 +75,7 @@ static bool take_row(struct input *in, struct columns f[FIELD_N], struct err *e)
     uint32_t frame = part_frame_of(in->x, in->row);
     if (frame != in->frame) {
         buf_clear(&in->raw);
-        if (!part_read_frame(in->part, in->x, frame, &in->raw, e)) return false;
+        if (!part_read_frame(&in->reader, in->part, in->x, frame, &in->raw, e)) return false;
         if (!part_rows_open(buf_str(&in->raw), in->x->frames.p[frame].rows, &in->rows, e)) return false;
         in->frame = frame;
     }
@@ -187,6 +189,7 @@ static bool open_inputs(struct compaction *x, struct err *e) {
     for (size_t i = 0; i < x->n; i++) {
         struct input *in = &x->in[i];
         in->frame = in->clock = ID_NONE;
+        in->reader.zstd = x->zstd;
         in->clock_arena = arena_new(1 << 10);
         in->label_arena = arena_new(1 << 10);
         if ((x->job.pool && !job_check(&x->job, e)) || !part_index_load(in->part, &in->x, e)) return false;
@@ -199,6 +202,7 @@ static void close_inputs(struct compaction *x) {
     for (size_t i = 0; i < x->n; i++) {
         part_index_free(x->in[i].x);
         buf_done(&x->in[i].raw);
+        part_reader_done(&x->in[i].reader);
         arena_free(x->in[i].clock_arena);
         arena_free(x->in[i].label_arena);
     }
@@ -208,10 +212,12 @@ static void run_compaction(struct job *j) {
     struct compaction *x = CONTAINER_OF(j, struct compaction, job);
     struct part_writer *w = NULL;
     enum { LEVEL = 9 };
+    x->zstd = zstd_new();
     x->ok = open_inputs(x, &x->err) && part_writer_open(x->vfs, x->dir, &x->meta, LEVEL, &w, &x->err) && merge_rows(x, w, &x->err) &&
             part_writer_finish(w, &x->rows, &x->err) && (x->rows == 0 || part_open(x->vfs, x->dir, x->meta.seq, &x->part, &x->err));
     part_writer_free(w);
     close_inputs(x);
+    zstd_free(x->zstd);
 }
 
 /* --- on the loop again */

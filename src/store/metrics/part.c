@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "codec/compress.h"
 #include "codec/varint.h"
 #include "store/metrics/rowcode.h"
 
@@ -235,14 +234,18 @@ uint32_t part_frame_of(const struct part_index *x, uint32_t row) {
     return (uint32_t)from;
 }
 
-bool part_read_frame(const struct part *p, const struct part_index *x, uint32_t frame, struct buf *out, struct err *e) {
+void part_reader_done(struct part_reader *r) {
+    buf_done(&r->clocks);
+}
+
+bool part_read_frame(struct part_reader *r, const struct part *p, const struct part_index *x, uint32_t frame, struct buf *out, struct err *e) {
     const struct part_frame *f = &x->frames.p[frame];
     const char *at = p->file.p + f->offset;
     uint32_t sizes[2];
     memcpy(sizes, at + 8, sizeof sizes);
     size_t before = out->n;
     bool ok = sizes[0] == f->stored && sizes[1] == f->raw && word(at, 0) == hash_check(at + 8, PART_FRAME_HEADER_BYTES - 8 + (size_t)f->stored) &&
-              zstd_decode(str_n(at + PART_FRAME_HEADER_BYTES, f->stored), f->raw, out, NULL) && out->n - before == f->raw;
+              zstd_unpack(r->zstd, str_n(at + PART_FRAME_HEADER_BYTES, f->stored), f->raw, out, NULL) && out->n - before == f->raw;
     if (ok) return true;
     out->n = before;
     return err_set(e, ERR_CORRUPT, "metrics/%016llx.part: damaged frame at byte %llu (%u series lost)", (unsigned long long)p->meta.seq,
@@ -270,10 +273,15 @@ bool part_rows_next(struct part_rows *r, str *row) {
     return true;
 }
 
-bool part_read_clock(const struct part *p, const struct part_index *x, uint32_t clock, struct arena *a, const int64_t **t_ms, size_t *n,
-                     struct err *e) {
+bool part_read_clock(struct part_reader *r, const struct part *p, const struct part_index *x, uint32_t clock, struct arena *a, const int64_t **t_ms,
+                     size_t *n, struct err *e) {
     const struct part_clock *c = &x->clocks.p[clock];
-    AUTO(buf_done) struct buf raw = {0};
-    if (!part_read_frame(p, x, c->frame, &raw, e)) return false;
-    return clock_decode(str_sub(buf_str(&raw), c->at, (size_t)c->at + c->n_bytes), a, t_ms, n, e);
+    if (r->clocks_of != p || r->clock_frame != c->frame) {
+        buf_clear(&r->clocks);
+        r->clocks_of = NULL;
+        if (!part_read_frame(r, p, x, c->frame, &r->clocks, e)) return false;
+        r->clocks_of = p;
+        r->clock_frame = c->frame;
+    }
+    return clock_decode(str_sub(buf_str(&r->clocks), c->at, (size_t)c->at + c->n_bytes), a, t_ms, n, e);
 }

@@ -4,7 +4,7 @@
  *
  *   0   8   magic "NBPPART1"                 8   8   version (2; 1 is read too)
  *   16  ..  frames: u64 xxh64 of the rest, u32 stored bytes, u32 raw bytes, one zstd frame
- *           of rows:   per row varint length; then the rows (rowcode.h; down-sampled: fields.h), about 64 of neighbouring series
+ *           of rows:   per row varint length; then the rows (rowcode.h; down-sampled: fields.h), about 16 KiB of neighbouring series
  *           of clocks: clocks (rowcode.h) back to back
  *   ..  8n  sequence numbers of other parts (version 1: at 80 in the footer, 8 at most)
  *   ..  ..  index: one zstd frame
@@ -23,13 +23,14 @@
  * stored bytes (header excluded), varint raw bytes: they follow each other from byte 16; varint rows, each zigzag differences of target, shape
  * and clock to the row before. Rows are sorted by target, then shape (labels_cmp of each), so that siblings share frames. */
 #pragma once
+#include "codec/compress.h"
 #include "loop/vfs.h"
 #include "store/metrics/fields.h"
 #include "store/metrics/index.h"
 
 enum { PART_VERSION = 2, PART_HEADER_BYTES = 16, PART_FOOTER_BYTES = 192, PART_FRAME_HEADER_BYTES = 16, PART_PATH_MAX = 4096 };
 enum { PART_OTHERS_MAX = 1024, PART_V1_OTHERS_MAX = 8 };
-enum { PART_FRAME_ROWS = 64, PART_FRAME_RAW_BYTES = 128 << 10, PART_FRAME_RAW_MAX = 256 << 20, PART_INDEX_RAW_MAX = 1 << 30 };
+enum { PART_FRAME_ROWS = 64, PART_FRAME_RAW_BYTES = 16 << 10, PART_FRAME_RAW_MAX = 256 << 20, PART_INDEX_RAW_MAX = 1 << 30 };
 #define PART_MAGIC UINT64_C(0x315452415050424e)
 
 struct part_frame {
@@ -80,8 +81,17 @@ MUST_USE bool part_index_load(const struct part *p, struct part_index **out, str
 void part_index_free(struct part_index *x);
 /* The frame that holds a row. */
 uint32_t part_frame_of(const struct part_index *x, uint32_t row);
+/* What reading keeps from one frame to the next. One thread at a time; starts as zeros but for zstd. */
+struct part_reader {
+    struct zstd *zstd; /* borrowed: many readers of one thread share one */
+    struct buf clocks; /* the newest frame of clocks: neighbours' lie in one */
+    const struct part *clocks_of;
+    uint32_t clock_frame;
+};
+void part_reader_done(struct part_reader *r);
 /* Checks and decompresses a frame: its raw bytes are appended to out. */
-MUST_USE bool part_read_frame(const struct part *p, const struct part_index *x, uint32_t frame, struct buf *out, struct err *e);
+MUST_USE bool part_read_frame(struct part_reader *r, const struct part *p, const struct part_index *x, uint32_t frame, struct buf *out,
+                              struct err *e);
 /* The rows of a raw frame: calls in order. */
 struct part_rows {
     str lengths, rows; /* cursors */
@@ -90,8 +100,8 @@ struct part_rows {
 MUST_USE bool part_rows_open(str raw, uint32_t rows, struct part_rows *out, struct err *e);
 bool part_rows_next(struct part_rows *r, str *row);
 /* A clock; the arena owns it. */
-MUST_USE bool part_read_clock(const struct part *p, const struct part_index *x, uint32_t clock, struct arena *a, const int64_t **t_ms, size_t *n,
-                              struct err *e);
+MUST_USE bool part_read_clock(struct part_reader *r, const struct part *p, const struct part_index *x, uint32_t clock, struct arena *a,
+                              const int64_t **t_ms, size_t *n, struct err *e);
 
 /* --- writing: any one thread. Targets and, within one, shapes must come in labels_cmp order. */
 struct part_writer;

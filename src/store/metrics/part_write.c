@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
-#include "codec/compress.h"
 #include "codec/varint.h"
 #include "store/metrics/part.h"
 #include "store/metrics/rowcode.h"
@@ -22,6 +21,7 @@ struct part_writer {
     struct part_meta meta;
     uint64_t *others;
     int level;
+    struct zstd *zstd;
     bool open;
     uint64_t offset; /* of the next frame */
     struct part_index index;
@@ -60,6 +60,7 @@ bool part_writer_open(struct vfs *v, const char *dir, const struct part_meta *m,
     assert(m->others_n <= PART_OTHERS_MAX);
     w->meta = *m;
     w->level = level;
+    w->zstd = zstd_new();
     w->others = mem_alloc(MAX(m->others_n, (size_t)1) * sizeof *w->others);
     if (m->others_n) memcpy(w->others, m->others, m->others_n * sizeof *w->others);
     w->min_ms = INT64_MAX;
@@ -92,6 +93,7 @@ void part_writer_free(struct part_writer *w) {
         bool gone = vfs_unlink(w->vfs, w->tmp, NULL);
         (void)gone; /* tsdb_open removes what stays */
     }
+    zstd_free(w->zstd);
     forget_clocks(w);
     index_tear_down(&w->index);
     buf_done(&w->lengths);
@@ -106,7 +108,7 @@ static bool write_frame(struct part_writer *w, str raw, uint32_t rows, struct er
     AUTO(buf_done) struct buf b = {0};
     buf_le64(&b, 0);
     buf_le64(&b, 0);
-    zstd_encode(raw, w->level, &b);
+    zstd_pack(w->zstd, raw, w->level, &b);
     uint32_t sizes[2] = {(uint32_t)(b.n - PART_FRAME_HEADER_BYTES), (uint32_t)raw.n};
     memcpy(b.p + 8, sizes, sizeof sizes);
     uint64_t hash = hash_check(b.p + 8, b.n - 8);
@@ -246,7 +248,7 @@ static bool write_index(struct part_writer *w, struct err *e) {
     uint64_t others_hash = hash_check(b.p, b.n);
     size_t index = b.n;
     put_index(&w->index, &raw);
-    zstd_encode(buf_str(&raw), MAX(w->level, 3), &b);
+    zstd_pack(w->zstd, buf_str(&raw), MAX(w->level, 3), &b);
     const uint64_t words[] = {w->offset + index,    b.n - index,         raw.n,       hash_check(b.p + index, b.n - index),
                               (uint64_t)w->min_ms,  (uint64_t)w->max_ms, w->samples,  w->index.x.rows.n,
                               w->meta.log_position, w->meta.others_n,    others_hash, (uint64_t)w->meta.tier,

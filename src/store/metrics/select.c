@@ -31,7 +31,8 @@ struct part_use {
 };
 /* What reading adds. One thread at a time, but for damage: several may decode. */
 struct read_cache {
-    struct arena *arena;
+    struct arena *arena; /* NULL: nothing was read yet */
+    struct part_reader reader;
     struct buf raw;
     struct map clocks; /* part and clock number -> struct read_clock */
     struct err damage;
@@ -314,6 +315,8 @@ void tsdb_selection_free(struct tsdb_selection *s) {
     string_bytes_unref(s->strings);
     map_done(&s->cache->clocks);
     buf_done(&s->cache->raw);
+    zstd_free(s->cache->reader.zstd);
+    part_reader_done(&s->cache->reader);
     arena_free(s->cache->arena);
     arena_free(s->arena);
 }
@@ -343,7 +346,7 @@ static const struct read_clock *read_clock(struct read_cache *c, const struct pa
     size_t at = map_first(&c->clocks, key);
     if (at != MAP_END) return (const struct read_clock *)(uintptr_t)c->clocks.slots[at].value;
     struct read_clock *r = arena_one(c->arena, struct read_clock);
-    if (!part_read_clock(use->part, use->part->index, clock, c->arena, &r->t_ms, &r->n, e)) return NULL;
+    if (!part_read_clock(&c->reader, use->part, use->part->index, clock, c->arena, &r->t_ms, &r->n, e)) return NULL;
     map_put(&c->clocks, key, (uintptr_t)r);
     return r;
 }
@@ -355,7 +358,8 @@ static bool fill_frame(const struct tsdb_selection *s, uint32_t part, uint32_t f
     const struct part_index *x = use->part->index;
     buf_clear(&c->raw);
     struct part_rows rows;
-    if (!part_read_frame(use->part, x, frame, &c->raw, e) || !part_rows_open(buf_str(&c->raw), x->frames.p[frame].rows, &rows, e)) return false;
+    if (!part_read_frame(&c->reader, use->part, x, frame, &c->raw, e) || !part_rows_open(buf_str(&c->raw), x->frames.p[frame].rows, &rows, e))
+        return false;
     uint32_t row = x->frames.p[frame].first_row;
     for (size_t i = 0; i < n; row++) {
         str bytes;
@@ -376,7 +380,10 @@ static void load_piece(const struct tsdb_selection *s, const struct piece *p) {
     const struct part_use *use = &s->parts.p[p->part];
     uint32_t frame = part_frame_of(use->part->index, p->row);
     const struct part_frame *f = &use->part->index->frames.p[frame];
-    if (!s->cache->arena) s->cache->arena = arena_new(64 << 10);
+    if (!s->cache->arena) {
+        s->cache->arena = arena_new(64 << 10);
+        s->cache->reader.zstd = zstd_new();
+    }
     size_t from = 0;
     for (size_t end = use->n; from < end;) {
         size_t mid = from + (end - from) / 2;

@@ -17,17 +17,20 @@ static void read_part(str file) {
     if (!part_open(&memory_vfs, "metrics", 1, &p, &e)) return;
     if (part_index_load(p, &x, &e)) {
         AUTO(arena_free) struct arena *a = arena_new(4096);
+        struct part_reader reader = {.zstd = zstd_new()};
         for (uint32_t row = 0; row < x->x.rows.n && row < 100; row++) {
             AUTO(buf_done) struct buf raw = {0};
             uint32_t frame = part_frame_of(x, row);
             struct part_rows rows;
             str one;
-            if (part_read_frame(p, x, frame, &raw, &e) && part_rows_open(buf_str(&raw), x->frames.p[frame].rows, &rows, &e))
+            if (part_read_frame(&reader, p, x, frame, &raw, &e) && part_rows_open(buf_str(&raw), x->frames.p[frame].rows, &rows, &e))
                 while (part_rows_next(&rows, &one)) assert(one.n <= raw.n);
             const int64_t *t;
             size_t n;
-            if (part_read_clock(p, x, x->row_clock.p[row], a, &t, &n, &e)) assert(n == 0 || t != NULL);
+            if (part_read_clock(&reader, p, x, x->row_clock.p[row], a, &t, &n, &e)) assert(n == 0 || t != NULL);
         }
+        part_reader_done(&reader);
+        zstd_free(reader.zstd);
         part_index_free(x);
     }
     tsdb_part_unref(p);
