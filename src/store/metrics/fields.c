@@ -146,7 +146,7 @@ bool fields_decode(str row, enum series_field f, const int64_t *clock, size_t cl
     if (f == FIELD_SUM || f == FIELD_COUNT || slices[FIELD_LAST].n == 0) return damaged(e);
     size_t from = out->n;
     if (!row_decode(slices[FIELD_LAST], clock, clock_n, from_ms, to_ms, out, e)) return false;
-    if (f == FIELD_DROPS) memset(out->v + from, 0, (out->n - from) * sizeof *out->v);
+    for (size_t i = from; f == FIELD_DROPS && i < out->n; i++) out->v[i] = 0;
     return true;
 }
 
