@@ -179,6 +179,7 @@ const struct http_route prometheus_routes[] = {
     {HTTP_GET, "/api/v1/status/runtimeinfo", prom_runtimeinfo, 0},
     {HTTP_GET, "/api/v1/status/buildinfo", prom_buildinfo, 0},
     {HTTP_GET, "/api/v1/status/tsdb", prom_tsdb_status, 0},
+    {HTTP_GET, "/api/v1/status/tsdb/blocks", prom_tsdb_blocks, 0},
     {HTTP_GET, "/api/v1/status/walreplay", prom_walreplay, 0},
     {HTTP_GET, "/api/v1/features", prom_features, 0},
     {HTTP_GET, "/api/v1/notifications", prom_notifications, 0},

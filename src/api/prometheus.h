@@ -59,5 +59,6 @@ prom_handler prom_query, prom_query_range, prom_format_query, prom_parse_query;
 prom_handler prom_read;
 prom_handler prom_series, prom_labels, prom_label_values, prom_metadata, prom_exemplars, prom_federate;
 prom_handler prom_targets, prom_targets_metadata, prom_scrape_pools, prom_rules, prom_alerts, prom_alertmanagers;
-prom_handler prom_config, prom_flags, prom_runtimeinfo, prom_buildinfo, prom_tsdb_status, prom_walreplay, prom_features, prom_notifications;
+prom_handler prom_config, prom_flags, prom_runtimeinfo, prom_buildinfo, prom_tsdb_status, prom_tsdb_blocks, prom_walreplay, prom_features,
+    prom_notifications;
 prom_handler prom_delete_series, prom_clean_tombstones, prom_snapshot;

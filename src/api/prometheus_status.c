@@ -199,6 +199,65 @@ void prom_tsdb_status(void *arg, struct http_exchange *x) {
 }
 
 /* The log is replayed before the first request is answered. */
+static void put_part_name(struct json_out *o, uint64_t number) {
+    char name[24];
+    snprintf(name, sizeof name, "%016llx", (unsigned long long)number);
+    json_put_string(o, str_c(name));
+}
+
+static void put_block(struct json_out *o, const struct tsdb_part_info *p) {
+    const struct {
+        const char *key;
+        int64_t v;
+    } stats[] = {
+        {"numSamples", (int64_t)p->samples}, {"numSeries", (int64_t)p->series}, {"numChunks", (int64_t)p->series}, {"numBytes", (int64_t)p->bytes}};
+    json_put_object(o);
+    json_put_key_c(o, "ulid");
+    put_part_name(o, p->number);
+    json_put_key_c(o, "minTime");
+    json_put_i64(o, p->min_ms);
+    json_put_key_c(o, "maxTime"); /* the first ms behind the block, as Prometheus has it */
+    json_put_i64(o, p->max_ms + 1);
+    json_put_key_c(o, "stats");
+    json_put_object(o);
+    for (size_t i = 0; i < ARRAY_N(stats); i++) {
+        json_put_key(o, str_c(stats[i].key));
+        json_put_i64(o, stats[i].v);
+    }
+    json_put_object_end(o);
+    json_put_key_c(o, "compaction");
+    json_put_object(o);
+    json_put_key_c(o, "level");
+    json_put_i64(o, p->made_from_n > 0 ? 2 : 1);
+    json_put_key_c(o, "sources");
+    json_put_array(o);
+    if (p->made_from_n == 0) put_part_name(o, p->number);
+    for (size_t i = 0; i < p->made_from_n; i++) put_part_name(o, p->made_from[i]);
+    json_put_array_end(o);
+    json_put_object_end(o);
+    json_put_key_c(o, "resolution");
+    json_put_i64(o, p->step_ms);
+    json_put_key_c(o, "version");
+    json_put_i64(o, 1);
+    json_put_object_end(o);
+}
+
+/* Parts in the words of Prometheus' meta.json; numBytes and resolution (ms of a down-sampled part, else 0) are ours, the ULID is the file's name. */
+void prom_tsdb_blocks(void *arg, struct http_exchange *x) {
+    struct app *app = arg;
+    size_t n;
+    const struct tsdb_part_info *p = tsdb_parts(app->store->metrics, x->arena, &n);
+    struct prom_reply r;
+    prom_begin(&r);
+    json_put_object(&r.out);
+    json_put_key_c(&r.out, "blocks");
+    json_put_array(&r.out);
+    for (size_t i = 0; i < n; i++) put_block(&r.out, &p[i]);
+    json_put_array_end(&r.out);
+    json_put_object_end(&r.out);
+    prom_send(x, &r);
+}
+
 void prom_walreplay(void *arg, struct http_exchange *x) {
     (void)arg;
     struct prom_reply r;

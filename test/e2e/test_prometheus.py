@@ -210,6 +210,10 @@ def test_deletes_series_and_takes_snapshots_when_allowed():
         name = data(s.post('/api/v1/admin/tsdb/snapshot?skip_head=false', ''))['name']
         bn.eq(s.post('/api/v1/admin/tsdb/snapshot?skip_head=x', '').status, 400)
         assert os.path.isdir(os.path.join(s.data, 'metrics/snapshots', name)), name
+        blocks = data(s.get('/api/v1/status/tsdb/blocks'))['blocks']  # the snapshot has sealed the head
+        bn.eq([b['ulid'] + '.part' for b in blocks], [f for f in os.listdir(os.path.join(s.data, 'metrics')) if f.endswith('.part')])
+        bn.eq((blocks[0]['compaction'], blocks[0]['version'], blocks[0]['resolution']), ({'level': 1, 'sources': [blocks[0]['ulid']]}, 1, 0))
+        assert blocks[0]['stats']['numSamples'] > 0 and blocks[0]['minTime'] < blocks[0]['maxTime'], blocks
 
 
 def test_shows_targets_and_what_is_known_of_them():

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "store/metrics/db.h"
 
-enum { HEAD_BYTES_MAX = 128 << 20 };
+enum { HEAD_BYTES_MAX = 128 << 20, HEAD_BYTES_MIN = 4 << 20, SERIES_BYTES_MAX = 64 /* in the head, on average */ };
 #define SEAL_AGE_MS (INT64_C(30) * 60 * MS_PER_S)
 
 /* --- parts */
@@ -242,6 +242,11 @@ void tsdb_close(struct tsdb *db) {
     free(db);
 }
 
+/* So many bytes may wait in memory for their part: in proportion to what the series themselves take. */
+static size_t bytes_wanted(const struct tsdb *db) {
+    return MIN(db->o.head_bytes_max, MAX((size_t)HEAD_BYTES_MIN, db->head.series.n * SERIES_BYTES_MAX));
+}
+
 /* --- tick */
 
 static void maybe_seal(struct tsdb *db, int64_t now_ms) {
@@ -257,8 +262,7 @@ static void maybe_seal(struct tsdb *db, int64_t now_ms) {
         return;
     }
     if (db->filled_since_ms == 0) db->filled_since_ms = now_ms;
-    bool due = now_ms - db->filled_since_ms >= db->o.seal_age_ms || db->head.bytes > db->o.head_bytes_max || db->cleaning;
-    if (!due) return;
+    if (now_ms - db->filled_since_ms < db->o.seal_age_ms && db->head.bytes <= bytes_wanted(db) && !db->cleaning) return;
     db->filled_since_ms = 0;
     db->retry_seal_ms = now_ms + SEAL_RETRY_MS;
     seal_start(db, false);
@@ -289,6 +293,28 @@ void tsdb_count_refused(struct tsdb *db, size_t n) {
     db->stats.received += n;
     db->stats.rejected += n;
     db->stats.rejected_decoder += n;
+}
+
+struct tsdb_part_info *tsdb_parts(const struct tsdb *db, struct arena *a, size_t *n) {
+    assert_loop_thread();
+    struct tsdb_part_info *out = arena_new_n(a, struct tsdb_part_info, db->parts.n);
+    *n = 0;
+    for (size_t i = 0; i < db->parts.n; i++) {
+        const struct part *p = db->parts.p[i];
+        if (db_part_hidden(db, p)) continue;
+        uint64_t *others = arena_new_n(a, uint64_t, p->meta.others_n);
+        if (p->meta.others_n) memcpy(others, p->meta.others, p->meta.others_n * sizeof *others);
+        out[(*n)++] = (struct tsdb_part_info){.number = p->meta.seq,
+                                              .min_ms = p->min_ms,
+                                              .max_ms = p->max_ms,
+                                              .samples = p->samples,
+                                              .series = p->rows,
+                                              .bytes = p->bytes,
+                                              .step_ms = tier_step_ms[p->meta.tier],
+                                              .made_from = others,
+                                              .made_from_n = p->meta.others_n};
+    }
+    return out;
 }
 
 void tsdb_stats(const struct tsdb *db, struct tsdb_stats *out) {

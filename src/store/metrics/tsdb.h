@@ -35,7 +35,7 @@ struct tsdb_options {
     const struct tsdb_keep_rule *retention_rules; /* outlive the store */
     size_t retention_rule_n;
     int64_t seal_age_ms;   /* head data older than this goes into a part: default 30 min */
-    size_t head_bytes_max; /* or when the head's buffers exceed this */
+    size_t head_bytes_max; /* or when the head's samples exceed this, or 4 MiB and 64 bytes a series */
 };
 MUST_USE bool tsdb_open(const struct tsdb_options *o, struct tsdb **out, struct err *e);
 /* WAL replay hands records here before the loop runs. */
@@ -119,6 +119,16 @@ struct tsdb_stats {
     struct err seal_err; /* why the newest seal failed (it is tried again); ERR_NONE: it did not */
 };
 void tsdb_stats(const struct tsdb *db, struct tsdb_stats *out);
+/* The parts that count, by their earliest sample; in the arena. */
+struct tsdb_part_info {
+    uint64_t number; /* its file is %016x.part */
+    int64_t min_ms, max_ms;
+    uint64_t samples, series, bytes;
+    int64_t step_ms;           /* of down-sampled ones; 0: raw */
+    const uint64_t *made_from; /* numbers of the parts it replaced */
+    size_t made_from_n;
+};
+struct tsdb_part_info *tsdb_parts(const struct tsdb *db, struct arena *a, size_t *n);
 void tsdb_count_refused(struct tsdb *db, size_t n); /* samples a decoder kept back: received and rejected */
 /* Cardinality (status/tsdb): the top `limit` of each kind. */
 struct name_count {

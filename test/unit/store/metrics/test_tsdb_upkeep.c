@@ -246,6 +246,10 @@ static void a_snapshot_is_a_store_with_all_that_was_there(void **state) {
     assert_true(o.n == 2 && o.ok);
     tsdb_snapshot(d.db, "s1", on_snapshot, &o);
     assert_true(o.n == 3 && !o.ok && strstr(o.e.msg, "already"));
+    size_t parts;
+    const struct tsdb_part_info *part = tsdb_parts(d.db, a, &parts);
+    assert_int_equal(parts, disk_stats(&d).parts);
+    assert_true(part[parts - 1].series == 1 && part[parts - 1].samples == 1 && part[parts - 1].max_ms == 2 * HOUR_MS && part[parts - 1].step_ms == 0);
     help_push(d.db, "job=x", "__name__=other", 2 * HOUR_MS + 1, 43);
     disk_close(&d);
     struct tsdb_options options = d.options;
