@@ -122,7 +122,40 @@ static void reads_seals_and_appends_at_the_same_time(void **state) {
     disk_remove(&d);
 }
 
+static void on_snapshot(void *arg, const struct err *e) {
+    (void)e;
+    ++*(int *)arg;
+}
+
+/* The seal ends, or is canceled, in pool_free; the snapshots behind it ask for another one then. */
+static void snapshots_that_wait_end_with_the_pool(void **state) {
+    (void)state;
+    struct disk d;
+    disk_make(&d);
+    struct loop *loop = loop_new();
+    loop_own_thread();
+    struct pool *pool = pool_new(loop, 2, 100);
+    d.options.pool = pool;
+    disk_open(&d);
+    int ended[3] = {0};
+    for (int i = 0; i < 3; i++) {
+        const char *names[] = {"a", "b", "c"};
+        help_push(d.db, "job=x", "__name__=m", 1000 * (i + 1), i);
+        tsdb_snapshot(d.db, names[i], on_snapshot, &ended[i]);
+    }
+    pool_free(pool);
+    disk_close(&d);
+    for (int i = 0; i < 3; i++) assert_int_equal(ended[i], 1);
+    loop_free(loop);
+    d.options.pool = NULL;
+    disk_open(&d);
+    help_check(d.db, "__name__", "m", "1000:0 2000:1 3000:2");
+    disk_close(&d);
+    disk_remove(&d);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_seals_and_appends_at_the_same_time)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads_seals_and_appends_at_the_same_time),
+                                       cmocka_unit_test(snapshots_that_wait_end_with_the_pool)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
