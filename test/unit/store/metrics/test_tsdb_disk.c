@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/hash.h"
+#include "store/metrics/decimal.h"
 #include "unit/store/metrics/disk.h"
 
 /* A made-up scrape of a target with counters, gauges, a constant and a noisy sum; the same for the same arguments. */
@@ -232,6 +233,35 @@ static void replays_everything_a_series_can_hold(void **state) {
     disk_remove(&d);
 }
 
+static void noise(struct tsdb *db, int step) {
+    struct metric_batch *b = help_batch("job=noise");
+    for (int m = 0; m < 1000; m++) {
+        char key[64];
+        snprintf(key, sizeof key, "__name__=m%03d", m);
+        help_add(b, key, 1000000 + step * 15000, bits_double(hash_mix((uint64_t)m, (uint64_t)step) >> 2));
+    }
+    struct push_result r = {0};
+    assert_true(tsdb_append_now(db, b, &r, NULL));
+}
+
+static void seals_before_its_time_when_samples_take_more_memory_than_their_series(void **state) {
+    (void)state;
+    struct disk d;
+    disk_make(&d);
+    disk_open(&d);
+    int step = 0;
+    for (; step < 100; step++) noise(d.db, step);
+    tsdb_tick(d.db, 1000);
+    tsdb_tick(d.db, 2000);
+    assert_int_equal(disk_stats(&d).sealed, 0);
+    while (disk_stats(&d).head_bytes <= 4 << 20) noise(d.db, step++);
+    tsdb_tick(d.db, 3000);
+    assert_int_equal(disk_stats(&d).sealed, 1);
+    assert_int_equal(disk_stats(&d).head_bytes, 0);
+    disk_close(&d);
+    disk_remove(&d);
+}
+
 static void seals_while_replaying_more_than_memory_allows(void **state) {
     (void)state;
     struct disk d;
@@ -442,6 +472,7 @@ int main(void) {
         cmocka_unit_test(retention_unlinks_old_parts),
         cmocka_unit_test(exemplars_outlive_the_log_they_came_in_and_are_kept_once),
         cmocka_unit_test(replays_everything_a_series_can_hold),
+        cmocka_unit_test(seals_before_its_time_when_samples_take_more_memory_than_their_series),
         cmocka_unit_test(seals_while_replaying_more_than_memory_allows),
         cmocka_unit_test(replays_only_the_newest_lives_when_it_sealed_in_between),
         cmocka_unit_test(series_with_the_same_labels_from_two_sources_survive_a_replay),
