@@ -3,44 +3,78 @@
 #include "codec/text.h"
 #include "store/events/nfa.h"
 
+static inline uint32_t step(const struct automaton *m, uint32_t state, str s, size_t *at) {
+    uint8_t byte = (uint8_t)s.p[*at];
+    uint32_t class;
+    if (byte < 128) {
+        class = m->ascii[byte];
+        ++*at;
+    } else {
+        uint32_t cp;
+        *at += utf8_next(str_from(s, *at), &cp);
+        class = automaton_class(m, cp);
+    }
+    return m->next[state * m->class_n + class];
+}
+
 bool automaton_match(const struct automaton *m, str s) {
     uint32_t state = m->start;
     for (size_t at = 0; at < s.n;) {
         uint8_t verdict = m->verdict[state];
         if (verdict >= V_NEVER) return verdict == V_ALWAYS;
-        uint8_t byte = (uint8_t)s.p[at];
-        uint32_t class;
-        if (byte < 128) {
-            class = m->ascii[byte];
-            at++;
-        } else {
-            uint32_t cp;
-            at += utf8_next(str_from(s, at), &cp);
-            class = automaton_class(m, cp);
-        }
-        state = m->next[state * m->class_n + class];
+        state = step(m, state, s, &at);
     }
-    return m->verdict[state] == V_ACCEPTS || m->verdict[state] == V_ALWAYS;
+    return automaton_accepts(m, state);
 }
 
-bool automaton_may(const struct automaton *m, const uint64_t ascii[2], struct arena *scratch) {
+uint32_t automaton_start(const struct automaton *m) {
+    return m->start;
+}
+uint32_t automaton_walk(const struct automaton *m, uint32_t state, str s) {
+    for (size_t at = 0; at < s.n && m->verdict[state] != V_NEVER; state = step(m, state, s, &at)) continue;
+    return m->verdict[state] == V_NEVER ? 0 : state;
+}
+bool automaton_accepts(const struct automaton *m, uint32_t state) {
+    return m->verdict[state] == V_ACCEPTS || m->verdict[state] == V_ALWAYS;
+}
+size_t automaton_states(const struct automaton *m) {
+    return m->state_n;
+}
+
+/* The states one character of the set leads to from the n in `from`; those already seen are left out. */
+static size_t one_further(const struct automaton *m, const bool *class, const uint32_t *from, size_t n, bool *seen, uint32_t *to) {
+    size_t out = 0;
+    for (size_t i = 0; i < n; i++)
+        for (uint32_t c = 0; c < m->class_n && m->verdict[from[i]] != V_NEVER; c++) {
+            uint32_t state = m->next[from[i] * m->class_n + c];
+            if (!class[c] || seen[state]) continue;
+            seen[state] = true;
+            to[out++] = state;
+        }
+    return out;
+}
+
+bool automaton_may(const struct automaton *m, const uint64_t ascii[2], size_t at_least, struct arena *scratch) {
     bool *seen = arena_zalloc(scratch, m->state_n);
     bool *class = arena_zalloc(scratch, m->class_n);
-    uint32_t *queue = arena_new_n(scratch, uint32_t, m->state_n);
-    size_t n = 0;
+    uint32_t *now = arena_new_n(scratch, uint32_t, m->state_n + 1);
+    uint32_t *then = arena_new_n(scratch, uint32_t, m->state_n + 1);
     for (unsigned i = 0; i < 128; i++)
         if (ascii[i / 64] >> (i % 64) & 1) class[m->ascii[i]] = true;
-    queue[n++] = m->start;
-    seen[m->start] = true;
-    for (size_t at = 0; at < n; at++) {
-        uint8_t verdict = m->verdict[queue[at]];
-        if (verdict == V_ACCEPTS || verdict == V_ALWAYS) return true;
-        for (uint32_t c = 0; c < m->class_n && verdict != V_NEVER; c++) {
-            uint32_t to = m->next[queue[at] * m->class_n + c];
-            if (!class[c] || seen[to]) continue;
-            seen[to] = true;
-            queue[n++] = to;
-        }
+    size_t n = 1;
+    now[0] = m->start;
+    for (size_t length = 0; length < at_least; length++) {
+        memset(seen, 0, m->state_n);
+        n = one_further(m, class, now, n, seen, then);
+        memcpy(now, then, n * sizeof *now);
+    }
+    memset(seen, 0, m->state_n);
+    for (size_t i = 0; i < n; i++) seen[now[i]] = true;
+    while (n) {
+        for (size_t i = 0; i < n; i++)
+            if (automaton_accepts(m, now[i])) return true;
+        n = one_further(m, class, now, n, seen, then);
+        memcpy(now, then, n * sizeof *now);
     }
     return false;
 }

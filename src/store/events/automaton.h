@@ -27,7 +27,12 @@ MUST_USE bool automaton_fuzzy(str term, struct automaton_fuzziness f, struct are
 
 /* A byte that is not UTF-8 counts as U+FFFD. */
 bool automaton_match(const struct automaton *m, str s);
-/* May some string match whose characters are all of that set of ASCII ones? */
-bool automaton_may(const struct automaton *m, const uint64_t ascii[2], struct arena *scratch);
+/* May some string match that has so many characters at least, all of that set of ASCII ones? */
+bool automaton_may(const struct automaton *m, const uint64_t ascii[2], size_t at_least, struct arena *scratch);
+/* The automaton by hand: where it is after a string; 0: nowhere, no match begins like this. */
+uint32_t automaton_start(const struct automaton *m);
+uint32_t automaton_walk(const struct automaton *m, uint32_t state, str s);
+bool automaton_accepts(const struct automaton *m, uint32_t state);
+size_t automaton_states(const struct automaton *m);
 /* Bytes every match begins with (maybe none): where to look in a sorted dictionary. */
 str automaton_prefix(const struct automaton *m);

@@ -8,6 +8,7 @@
 #include "codec/varint.h"
 #include "codec/words.h"
 #include "store/events/cells.h"
+#include "store/events/shapes.h"
 
 enum { HEADER = 24, SEGMENT_MAX = 1 << 18, ATTEMPTS = 100, SET_MIN = 256 };
 
@@ -15,15 +16,20 @@ uint64_t word_hash(str word) {
     return hash_stable(word);
 }
 
-static void insert(struct fingerprints *f, uint64_t hash) {
+/* Was it new? */
+static bool insert(struct fingerprints *f, uint64_t hash) {
     size_t at = hash & (f->cap - 1);
     while (f->slots[at] != 0 && f->slots[at] != hash) at = (at + 1) & (f->cap - 1);
-    f->n += f->slots[at] == 0;
+    bool new = f->slots[at] == 0;
+    f->n += new;
     f->slots[at] = hash;
+    return new;
 }
 
 static void grow(struct fingerprints *f) {
-    struct fingerprints bigger = {.cap = MAX(f->cap * 4, (size_t)SET_MIN), .has_zero = f->has_zero};
+    struct fingerprints bigger = *f;
+    bigger.cap = MAX(f->cap * 4, (size_t)SET_MIN);
+    bigger.n = 0;
     bigger.slots = mem_zalloc(bigger.cap * sizeof *bigger.slots);
     for (size_t i = 0; i < f->cap; i++)
         if (f->slots[i]) insert(&bigger, f->slots[i]);
@@ -31,12 +37,12 @@ static void grow(struct fingerprints *f) {
     *f = bigger;
 }
 
-static void add_hash(struct fingerprints *f, uint64_t hash) {
+static void add_word(struct fingerprints *f, str word) {
+    uint64_t hash = word_hash(word);
     if (f->n * 2 >= f->cap) grow(f);
-    if (hash)
-        insert(f, hash);
-    else
-        f->has_zero = true;
+    bool new = hash ? insert(f, hash) : !f->has_zero;
+    f->has_zero |= hash == 0;
+    if (new && f->shapes) shapes_add(f->shapes, f->block, word);
 }
 
 /* The set as an array, in its place; the set is then empty. */
@@ -57,7 +63,7 @@ void fingerprints_add(struct fingerprints *f, const uint32_t *ends, size_t n, co
     for (size_t i = 0; i < n; from = ends[i++]) {
         arena_reset(a);
         struct words w = words_open(str_n(bytes + from, ends[i] - from), a);
-        for (struct word x; words_next(&w, &x);) add_hash(f, word_hash(x.text));
+        for (struct word x; words_next(&w, &x);) add_word(f, x.text);
     }
 }
 

@@ -6,10 +6,14 @@
 #pragma once
 #include "base/buf.h"
 
-struct fingerprints { /* being collected: a set of hashes; zeroed is empty. Most words of a block come again and again. */
-    uint64_t *slots;  /* 0: free */
-    size_t n, cap;    /* cap: a power of two */
-    bool has_zero;    /* the word whose hash is 0 */
+struct shapes;
+
+struct fingerprints {      /* being collected: a set of hashes; zeroed is empty. Most words of a block come again and again. */
+    uint64_t *slots;       /* 0: free */
+    size_t n, cap;         /* cap: a power of two */
+    bool has_zero;         /* the word whose hash is 0 */
+    struct shapes *shapes; /* every word new to the set is told to it, as one of that block; NULL: no */
+    uint32_t block;
 };
 /* The words of n strings. */
 void fingerprints_add(struct fingerprints *f, const uint32_t *ends, size_t n, const char *bytes);

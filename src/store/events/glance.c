@@ -38,11 +38,16 @@ struct needle needle_of(const struct filter *leaf, struct arena *a) {
             if (leaf->words[i].n < WORD_UNITS_MAX) n = longest_run(leaf->words[i], false, n); /* a longer one was cut somewhere */
     if (leaf->op == FILTER_SUBSTRING) n = longest_run(leaf->words[0], true, n);
     n.text = lower_copy(a, n.text);
+    n.digits = n.hex = n.text.n > 0;
+    for (size_t i = 0; i < n.text.n; i++) {
+        n.digits &= n.text.p[i] <= '9';
+        n.hex &= n.text.p[i] <= 'f';
+    }
     return n;
 }
 
 static bool fits_run(const struct needle *n, str run) {
-    if (n->whole) return str_eq_nocase(run, n->text);
+    if (n->whole) return run.n == n->text.n && lower(run.p[0]) == n->text.p[0] && str_eq_nocase(run, n->text);
     for (size_t at = 0; at + n->text.n <= run.n; at++)
         if (lower(run.p[at]) == n->text.p[0] && str_eq_nocase(str_n(run.p + at, n->text.n), n->text)) return true;
     return false;
@@ -104,13 +109,16 @@ static void add_piece_chars(struct chars *c, const struct piece *p, uint32_t tex
         for (size_t i = 0; i < (p->mark == MARK_HEX ? 16 : 10); i++) add_char(c, digits[i]);
     if (p->mark == MARK_TEXT)
         for (size_t i = from; i < to; i++) add_char(c, lower(p->text.p[i]));
+    bool seen[128] = {0};
     size_t bytes = p->mark == MARK_WORD && texts ? p->ends[texts - 1] : 0;
-    for (size_t i = 0; i < bytes; i++) add_char(c, lower((char)p->items[i]));
+    for (size_t i = 0; i < bytes; i++) seen[p->items[i] & 127] = true;
+    for (size_t i = 0; bytes && i < sizeof seen; i++)
+        if (seen[i]) add_char(c, lower((char)i));
 }
 
 static bool chars_may(struct glance *g, const struct chars *c) {
     const struct filter *f = g->leaf;
-    if (f->op == FILTER_WORD || f->op == FILTER_WORD_PREFIX) {
+    if (f->op == FILTER_WORD_PREFIX) {
         for (size_t i = 0; i < f->words[0].n; i++) {
             uint8_t x = (uint8_t)f->words[0].p[i];
             if (x < 128 && !(c->bits[x / 64] >> (x % 64) & 1)) return false;
@@ -120,7 +128,7 @@ static bool chars_may(struct glance *g, const struct chars *c) {
     if (!f->automaton) return true;
     for (size_t i = 0; i < g->memo_n; i++)
         if (same_chars(&g->memo[i].chars, c)) return g->memo[i].may;
-    bool may = automaton_may(f->automaton, c->bits, g->scratch);
+    bool may = automaton_may(f->automaton, c->bits, 0, g->scratch);
     if (g->memo_n < MEMO_N) {
         g->memo[g->memo_n].chars = *c;
         g->memo[g->memo_n++].may = may;
@@ -148,6 +156,7 @@ static size_t segment_end(str text) {
 }
 
 static bool segment_may(struct glance *g, const struct pattern *p, const struct segment *s) {
+    if (g->leaf->op == FILTER_WORD || g->leaf->op == FILTER_WORD_RANGE) return true;
     struct chars c = {0};
     for (uint32_t k = s->first; k <= s->last; k++) {
         const struct piece *piece = &p->p[k];
@@ -234,18 +243,14 @@ static bool needle_in_constants(const struct glance *g, const struct pattern *p)
 /* A variable holds a digit, and no more than its kind allows. */
 static bool needle_in_slots(const struct glance *g, const struct pattern *p) {
     const struct needle *n = &g->needle;
-    size_t digits = 0;
-    size_t hex = 0;
-    for (size_t i = 0; i < n->text.n; i++) {
-        digits += n->text.p[i] <= '9';
-        hex += n->text.p[i] <= 'f';
-    }
-    if (n->whole && digits == 0) return false;
+    bool digit = false;
+    for (size_t i = 0; i < n->text.n; i++) digit |= n->text.p[i] <= '9';
+    if (n->whole && !digit) return false;
     for (size_t k = 0; k < p->n; k++) {
         const struct piece *piece = &p->p[k];
         if (piece->mark == MARK_WORD && piece->word_max >= n->text.n) return true;
-        if (piece->mark == MARK_HEX && hex == n->text.n && (n->whole ? 2u * piece->hex_n == n->text.n : 2u * piece->hex_n >= n->text.n)) return true;
-        if (piece->mark == MARK_DIGITS && digits == n->text.n) return true;
+        if (piece->mark == MARK_HEX && n->hex && (n->whole ? 2u * piece->hex_n == n->text.n : 2u * piece->hex_n >= n->text.n)) return true;
+        if (piece->mark == MARK_DIGITS && n->digits) return true;
     }
     return false;
 }
@@ -274,20 +279,14 @@ static enum look look(struct glance *g, uint32_t id) {
 
 /* --- text by text */
 
-static bool same_hex(const struct needle *n, const struct piece *p, size_t k) {
-    char text[2 * UINT8_MAX];
-    return n->whole ? n->text.n == 2u * p->hex_n && (size_t)(piece_put(p, k, text) - text) == n->text.n && memcmp(text, n->text.p, n->text.n) == 0
-                    : fits_run(n, str_n(text, (size_t)(piece_put(p, k, text) - text)));
-}
-
 /* Is the needle in some variable's value? */
 static bool variables_have(const struct needle *n, const struct pattern *p, size_t k) {
-    char text[24];
+    char text[2 * UINT8_MAX];
     for (size_t i = 0; i < p->n; i++) {
         const struct piece *piece = &p->p[i];
         if (piece->mark == MARK_WORD && piece->word_max >= n->text.n && fits_run(n, piece_word(piece, k))) return true;
-        if (piece->mark == MARK_HEX && 2u * piece->hex_n >= n->text.n && same_hex(n, piece, k)) return true;
-        if (piece->mark == MARK_DIGITS && fits_run(n, str_n(text, (size_t)(piece_put(piece, k, text) - text)))) return true;
+        bool fits = (piece->mark == MARK_DIGITS && n->digits) || (piece->mark == MARK_HEX && n->hex && piece_room(piece, k) >= n->text.n);
+        if (fits && fits_run(n, str_n(text, (size_t)(piece_put(piece, k, text) - text)))) return true;
     }
     return false;
 }

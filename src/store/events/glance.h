@@ -9,8 +9,9 @@
 
 /* A run of letters and digits that every string the leaf holds for has in some case; n == 0: none is known. */
 struct needle {
-    str text;   /* lower case */
-    bool whole; /* nothing of the run stands outside; else it may be longer */
+    str text;         /* lower case */
+    bool whole;       /* nothing of the run stands outside; else it may be longer */
+    bool digits, hex; /* it is nothing else */
 };
 struct needle needle_of(const struct filter *leaf, struct arena *a);
 

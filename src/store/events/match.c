@@ -5,6 +5,7 @@
 #include "codec/words.h"
 #include "store/events/fingerprint.h"
 #include "store/events/glance.h"
+#include "store/events/shapes.h"
 
 enum { CHECK_EVERY = 1024 };
 
@@ -152,10 +153,27 @@ static bool trace_absent(const struct part *p, uint32_t index, str prints, struc
     return !fingerprints_maybe(prints, word_hash(hex_trace(a, id)));
 }
 
-static enum verdict leaf_verdict(const struct part *p, uint32_t index, const struct filter *f) {
+static const struct part_view *add_view(const struct part *p, const struct filter *f, struct arena *a, const struct part_view *rest) {
+    for (size_t i = 0; i < f->child_n; i++) rest = add_view(p, f->children[i], a, rest);
+    const uint64_t *blocks = f->op > FILTER_NOT && !outside_words(f->field) ? shapes_find(p, f, a) : NULL;
+    if (!blocks) return rest;
+    struct part_view *v = arena_one(a, struct part_view);
+    *v = (struct part_view){f, blocks, rest};
+    return v;
+}
+const struct part_view *part_view(const struct part *p, const struct filter *f, struct arena *a) {
+    return f && p->path ? add_view(p, f, a, NULL) : NULL;
+}
+
+static bool shape_absent(const struct part_view *view, uint32_t index, const struct filter *f) {
+    while (view && view->leaf != f) view = view->next;
+    return view && !bit_get(view->blocks, index);
+}
+
+static enum verdict leaf_verdict(const struct part *p, uint32_t index, const struct filter *f, const struct part_view *view) {
     const struct block_info *b = &p->blocks[index];
     str prints = block_prints(p, index);
-    bool absent = false;
+    bool absent = shape_absent(view, index, f);
     if (f->op == FILTER_WORD || f->op == FILTER_PHRASE) absent = prints.n && !outside_words(f->field) && words_absent(prints, f);
     if (f->op == FILTER_EQ) absent = prints.n && !outside_words(f->field) && values_absent(prints, f);
     if (f->op == FILTER_TRACE) absent = trace_absent(p, index, prints, (struct trace_id){f->trace_hi, f->trace_lo});
@@ -166,28 +184,29 @@ static enum verdict leaf_verdict(const struct part *p, uint32_t index, const str
     return absent ? VERDICT_NONE : VERDICT_MAYBE;
 }
 
-static enum verdict verdict(const struct part *p, uint32_t index, const struct filter *f) {
+static enum verdict verdict(const struct part *p, uint32_t index, const struct filter *f, const struct part_view *view) {
     enum verdict v;
     switch (f->op) {
     case FILTER_ALL: return VERDICT_ALL;
     case FILTER_NONE: return VERDICT_NONE;
-    case FILTER_NOT: return VERDICT_ALL - verdict(p, index, f->children[0]);
+    case FILTER_NOT: return VERDICT_ALL - verdict(p, index, f->children[0], view);
     case FILTER_AND:
         v = VERDICT_ALL;
-        for (size_t i = 0; i < f->child_n && v != VERDICT_NONE; i++) v = MIN(v, verdict(p, index, f->children[i]));
+        for (size_t i = 0; i < f->child_n && v != VERDICT_NONE; i++) v = MIN(v, verdict(p, index, f->children[i], view));
         return v;
     case FILTER_OR:
         v = VERDICT_NONE;
-        for (size_t i = 0; i < f->child_n && v != VERDICT_ALL; i++) v = MAX(v, verdict(p, index, f->children[i]));
+        for (size_t i = 0; i < f->child_n && v != VERDICT_ALL; i++) v = MAX(v, verdict(p, index, f->children[i], view));
         return v;
-    default: return leaf_verdict(p, index, f);
+    default: return leaf_verdict(p, index, f, view);
     }
 }
 
-enum verdict block_verdict(const struct part *p, uint32_t index, const struct filter *f, int64_t from_ns, int64_t to_ns) {
+enum verdict block_verdict(const struct part *p, uint32_t index, const struct filter *f, const struct part_view *view, int64_t from_ns,
+                           int64_t to_ns) {
     const struct block_info *b = &p->blocks[index];
     if (b->max_ns < from_ns || b->min_ns > to_ns) return VERDICT_NONE;
-    enum verdict v = f ? verdict(p, index, f) : VERDICT_ALL;
+    enum verdict v = f ? verdict(p, index, f, view) : VERDICT_ALL;
     bool all_times = b->min_ns >= from_ns && b->max_ns <= to_ns;
     return v == VERDICT_ALL && !all_times ? VERDICT_MAYBE : v;
 }

@@ -9,7 +9,15 @@
 #include "store/events/filter.h"
 
 enum verdict { VERDICT_NONE, VERDICT_MAYBE, VERDICT_ALL };
-enum verdict block_verdict(const struct part *p, uint32_t index, const struct filter *f, int64_t from_ns, int64_t to_ns);
+/* What the word index of the part says of a filter's leaves: made once per part, in an arena. */
+struct part_view {
+    const struct filter *leaf;
+    const uint64_t *blocks; /* those it may hold in */
+    const struct part_view *next;
+};
+const struct part_view *part_view(const struct part *p, const struct filter *f, struct arena *a);
+enum verdict block_verdict(const struct part *p, uint32_t index, const struct filter *f, const struct part_view *view, int64_t from_ns,
+                           int64_t to_ns);
 
 static inline bool bit_get(const uint64_t *bits, size_t i) {
     return bits[i / 64] >> (i % 64) & 1;

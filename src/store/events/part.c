@@ -4,6 +4,7 @@
 #include "codec/compress.h"
 #include "codec/varint.h"
 #include "store/events/catalog.h"
+#include "store/events/shapes.h"
 
 enum { TRAILER = 32, DIRECTORY_MAX = 64 << 20, SECTION_MAX = 256 << 20, FLUSH_BYTES = 1 << 20, VERSION = 1, FLAG_CHECKED = 1 };
 static const char magic_head[8] = "BNEVENTS", magic_tail[8] = "BNEVTEND";
@@ -168,7 +169,7 @@ bool part_block_good(const struct part *p, uint32_t block) {
 /* --- writing */
 
 void packer_open(struct packer *p, enum event_kind kind, bool disk) {
-    *p = (struct packer){.kind = kind, .disk = disk, .file = {.fd = -1}};
+    *p = (struct packer){.kind = kind, .disk = disk, .file = {.fd = -1}, .shapes = disk ? shapes_new() : NULL};
     buf_put(&p->out, magic_head, sizeof magic_head);
 }
 
@@ -248,6 +249,11 @@ static void put_sections(struct packer *p, struct buf *dir, uint32_t at, uint32_
 
 bool packer_close(struct packer *p, uint64_t next_seq, struct err *e) {
     struct buf dir = {0};
+    if (p->shapes) {
+        shapes_put(p->shapes, (uint32_t)p->blocks.n, &dir);
+        packer_section(p, SEC_SHAPES, ENC_TEXT, 0, buf_str(&dir));
+        buf_clear(&dir);
+    }
     put_varint(&dir, VERSION);
     put_varint(&dir, p->kind);
     put_varint(&dir, p->disk ? FLAG_CHECKED : 0);
@@ -275,6 +281,7 @@ bool packer_close(struct packer *p, uint64_t next_seq, struct err *e) {
 void packer_done(struct packer *p) {
     buf_done(&p->out);
     buf_done(&p->zstd);
+    shapes_free(p->shapes);
     vec_done(&p->sections);
     vec_done(&p->blocks);
 }

@@ -37,6 +37,7 @@ enum section_id {
     SEC_OPERATIONS = 33,
     SEC_INDICES = 34,
     SEC_EDGES = 35,
+    SEC_SHAPES = 36,
 };
 enum codec { CODEC_NONE, CODEC_ZSTD };
 
@@ -82,6 +83,7 @@ MUST_USE bool part_table(const struct part *p, enum section_id id, struct arena 
 bool part_block_good(const struct part *p, uint32_t block);
 
 /* --- writing */
+struct shapes;
 struct packer {
     struct buf out;
     uint64_t flushed; /* bytes already in the file */
@@ -95,6 +97,7 @@ struct packer {
     uint32_t open_at; /* first section of the block being written */
     uint64_t open_raw;
     struct buf zstd;
+    struct shapes *shapes; /* disk: the words of the blocks so far (shapes.h) */
 };
 void packer_open(struct packer *p, enum event_kind kind, bool disk);
 void packer_to_file(struct packer *p, struct vfs *v, struct vfs_file f);

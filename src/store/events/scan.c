@@ -213,8 +213,10 @@ static void find_candidates(struct scan *x) {
     x->heap = mem_alloc((n + 1) * sizeof(struct cursor *));
     for (size_t i = 0; i < x->s->part_n; i++) {
         const struct part *p = x->s->parts[i];
+        AUTO(arena_free) struct arena *a = arena_new(4096);
+        const struct part_view *view = part_view(p, x->q->filter, a);
         for (uint32_t k = 0; k < p->block_n; k++) {
-            bool skip = behind_after(x->q, &p->blocks[k]) || block_verdict(p, k, x->q->filter, x->q->from_ns, x->q->to_ns) == VERDICT_NONE;
+            bool skip = behind_after(x->q, &p->blocks[k]) || block_verdict(p, k, x->q->filter, view, x->q->from_ns, x->q->to_ns) == VERDICT_NONE;
             x->stats->blocks_skipped += skip;
             if (!skip) x->cursors[x->cursor_n++] = (struct cursor){.part = p, .index = k};
         }
@@ -315,7 +317,7 @@ void evrow_event(const struct evrow *r, struct arena *a, struct event *out, stru
 /* Rows of a block that match, without opening it where its directory says it all. */
 static bool count_rows(struct scan *x, struct cursor *c, uint64_t *total) {
     uint32_t n = c->part->blocks[c->index].row_n;
-    bool all = block_verdict(c->part, c->index, x->q->filter, x->q->from_ns, x->q->to_ns) == VERDICT_ALL;
+    bool all = block_verdict(c->part, c->index, x->q->filter, NULL, x->q->from_ns, x->q->to_ns) == VERDICT_ALL;
     if (!all || !part_block_good(c->part, c->index)) {
         uint64_t *bits;
         if (!match_block(x, c, &bits, &n)) return false;
@@ -360,7 +362,7 @@ static bool same_bucket(const struct histogram_to *h, const struct block_info *b
 
 static bool count_block(struct scan *x, struct cursor *c, const struct histogram_to *h) {
     const struct block_info *info = &c->part->blocks[c->index];
-    if (block_verdict(c->part, c->index, x->q->filter, x->q->from_ns, x->q->to_ns) == VERDICT_ALL && same_bucket(h, info) &&
+    if (block_verdict(c->part, c->index, x->q->filter, NULL, x->q->from_ns, x->q->to_ns) == VERDICT_ALL && same_bucket(h, info) &&
         part_block_good(c->part, c->index)) {
         count_at(h, info->min_ns, info->row_n);
         return true;

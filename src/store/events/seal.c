@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "store/events/evdb.h"
+#include "store/events/shapes.h"
 
 enum {
     MERGE_N = 4,                 /* parts of one size become one */
@@ -55,6 +56,7 @@ static bool pack(struct task *t, struct packer *p, struct err *e) {
         ok = merge_rows(t->in, t->n, p, c, e);
     } else {
         for (size_t i = 0; i < t->n; i++) {
+            shapes_add_part(p->shapes, (uint32_t)p->blocks.n, t->in[i]);
             for (uint32_t k = 0; k < t->in[i]->block_n; k++) packer_copy_block(p, t->in[i], k);
             struct catalog *own = catalog_of_part(t->in[i]);
             catalog_add(c, own);

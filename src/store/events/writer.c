@@ -344,7 +344,7 @@ static void add_ids(const struct writer *w, struct fingerprints *f) {
 
 /* Every word that a filter on a text field or on '*' could ask for: match.c relies on it. */
 static void put_words(struct writer *w, struct packer *p) {
-    struct fingerprints f = {0};
+    struct fingerprints f = {.shapes = p->shapes, .block = (uint32_t)p->blocks.n};
     for (size_t i = 0; i < w->columns.n; i++) {
         const struct column *c = &w->columns.p[i];
         if (c->n == 0) continue;

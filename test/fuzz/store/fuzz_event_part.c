@@ -35,7 +35,7 @@ static void match_block(struct block *b) {
         struct err e;
         uint32_t n;
         if (!block_match(b, &leaves[i], INT64_MIN, INT64_MAX, NULL, bits, &n, &e)) break;
-        block_verdict(b->part, b->index, &leaves[i], INT64_MIN, INT64_MAX);
+        block_verdict(b->part, b->index, &leaves[i], NULL, INT64_MIN, INT64_MAX);
     }
     free(bits);
 }

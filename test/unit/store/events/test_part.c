@@ -87,10 +87,10 @@ static void golden_files_open_for_ever(void **state) {
             assert_str(b->streams[0].stream.service, "golden");
         }
         assert_int_equal(
-            block_verdict(p, 0, &(struct filter){.op = FILTER_WORD, .field = STR("*"), .words = &STR("golden"), .word_n = 1}, 0, INT64_MAX),
+            block_verdict(p, 0, &(struct filter){.op = FILTER_WORD, .field = STR("*"), .words = &STR("golden"), .word_n = 1}, NULL, 0, INT64_MAX),
             VERDICT_MAYBE);
         assert_int_equal(
-            block_verdict(p, 0, &(struct filter){.op = FILTER_WORD, .field = STR("*"), .words = &STR("zyzzyva"), .word_n = 1}, 0, INT64_MAX),
+            block_verdict(p, 0, &(struct filter){.op = FILTER_WORD, .field = STR("*"), .words = &STR("zyzzyva"), .word_n = 1}, NULL, 0, INT64_MAX),
             VERDICT_NONE);
         part_unref(p);
     }
