@@ -128,7 +128,7 @@ static bool read_item(struct msgpack *c, struct msgpack_item *out) {
     uint8_t format = *c->at++;
     if (format < 0x80 || format >= 0xe0) {
         out->type = MSGPACK_INT;
-        out->i = (int8_t)format;
+        out->i = format < 0x80 ? format : format - 0x100;
         return true;
     }
     if (format >= 0xc0) return read_format(c, format, out);

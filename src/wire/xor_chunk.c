@@ -139,7 +139,7 @@ static void put_zero_threshold(struct bits *w, double v) {
     int exponent;
     double fraction = frexp(v, &exponent);
     if (v == 0) return put_bits(w, 0, 8);
-    if (fraction == 0.5 && exponent >= -242 && exponent <= 11) return put_bits(w, (uint64_t)(exponent + 243), 8);
+    if (fraction == 0.5 && exponent >= -242 && exponent <= 11) return put_bits(w, (unsigned)exponent + 243, 8);
     put_bits(w, 255, 8);
     put_bits(w, bits_of(v), 64);
 }
