@@ -177,29 +177,85 @@ export interface SearchReply {
   aggregations?: Record<string, any>;
 }
 
-/** The filter of a window and a Lucene query, in Elasticsearch's language. */
-export const logFilter = (q: string, a: number, z: number) => ({
-  bool: {
-    filter: [
-      { range: { '@timestamp': { gte: a, lte: z, format: 'epoch_millis' } } },
-      ...(q.trim() ? [{ query_string: { query: q, analyze_wildcard: true, default_operator: 'AND' } }] : []),
-    ],
-  },
+/** The filter of a window and whatever else must hold, in Elasticsearch's language. */
+export const logFilter = (parts: object[], a: number, z: number) => ({
+  bool: { filter: [{ range: { '@timestamp': { gte: a, lte: z, format: 'epoch_millis' } } }, ...parts] },
 });
 
 export const searchLogs = (body: object, signal: AbortSignal): Promise<SearchReply> =>
   call('/_search?ignore_unavailable=true', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal });
 
+/** What the server's parser says of a query; empty: it is good. */
+export async function validateLogs(query: object, signal: AbortSignal): Promise<string> {
+  try {
+    const body = JSON.stringify({ query });
+    const r = await call<{ valid: boolean; error?: string }>('/_validate/query?explain=true', { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal });
+    return r.valid ? '' : r.error ?? 'not valid';
+  } catch (e) {
+    if (isAbort(e)) throw e;
+    return (e as Error).message;
+  }
+}
+/** The words the standard analyzer makes of a text. */
+export async function analyze(text: string, signal: AbortSignal): Promise<string[]> {
+  const body = JSON.stringify({ analyzer: 'standard', text });
+  const r = await call<{ tokens: { token: string }[] }>('/_analyze', { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal });
+  return r.tokens.map((t) => t.token);
+}
+
 export interface LogField {
   name: string;
   /** Its whole, unanalysed values: what can be counted. */
   exact: string;
+  type: string; // keyword, long, date...
 }
 
 export async function logFields(signal: AbortSignal): Promise<LogField[]> {
   const r = await get<{ fields: Record<string, Record<string, { aggregatable: boolean }>> }>('/_field_caps', { fields: '*' }, signal);
   const names = Object.keys(r.fields).filter((f) => !f.startsWith('_') && !f.endsWith('.keyword'));
-  return names.sort().map((name) => ({ name, exact: r.fields[name + '.keyword'] ? name + '.keyword' : name }));
+  return names.sort().map((name) => ({ name, exact: r.fields[name + '.keyword'] ? name + '.keyword' : name, type: Object.keys(r.fields[name])[0] }));
+}
+
+export interface LogPattern {
+  text: string;
+  field: string;
+  service: string;
+  severity: number;
+  count: number;
+  before: number;
+  first?: number; // ms
+  points: number[];
+}
+export interface LogPatterns {
+  base: number;
+  from: number;
+  to: number;
+  lines: number;
+  before: number;
+  shapes: number;
+  omitted: number;
+  partial: boolean;
+  patterns: LogPattern[];
+}
+export const logPatterns = (a: number, z: number, dsl: string, signal: AbortSignal): Promise<LogPatterns> =>
+  get('/ui/api/patterns', { from: Math.round(a), to: Math.round(z), dsl }, signal);
+
+export interface TailNews {
+  hits: Hit[];
+  skipped: number;
+}
+/** New lines as they come, until the signal; ends by throwing when the server is gone or refuses. Server-sent events, read by fetch for its headers. */
+export async function followLogs(dsl: string, onNews: (n: TailNews) => void, signal: AbortSignal): Promise<never> {
+  const r = await fetch('/ui/api/tail?' + new URLSearchParams({ dsl }), { headers: UNTRACED, signal });
+  if (!r.ok || !r.body) throw new ApiError(reason(await r.json().catch(() => null), r.status), r.status);
+  const reader = r.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (let text = ''; ; ) {
+    const { value, done } = await reader.read();
+    if (done) throw new ApiError('the server does not answer', 0);
+    const events = (text + value).split('\n\n');
+    text = events.pop()!;
+    for (const e of events) if (e.startsWith('data: ')) onNews(JSON.parse(e.slice(6)));
+  }
 }
 
 // --- Jaeger
@@ -253,8 +309,8 @@ export interface Strip {
   debug: number[];
   marks: { t: number; kind: 'up' | 'down' | 'restart'; name: string }[];
 }
-export const strip = (a: number, z: number, n: number, q: string, signal: AbortSignal): Promise<Strip> =>
-  get('/ui/api/strip', { from: Math.round(a), to: Math.round(z), n, q }, signal);
+export const strip = (a: number, z: number, n: number, dsl: string, signal: AbortSignal): Promise<Strip> =>
+  get('/ui/api/strip', { from: Math.round(a), to: Math.round(z), n, dsl }, signal);
 
 export interface Scatter {
   total: number;

@@ -4,10 +4,10 @@ import { serviceColor, SEVERITIES, SEVERITY_VAR } from '../lib/color';
 import { bytes, count, dur, num, pct } from '../lib/fmt';
 import { T } from '../lib/i18n';
 import { useData, utc, win } from '../lib/live';
-import { toRow } from '../lib/logs';
+import { lucene, toRow } from '../lib/logs';
 import { stepFor } from '../lib/time';
 import { href } from '../lib/url';
-import { Histogram } from '../ui/Histogram';
+import { bySeverity, Histogram } from '../ui/Histogram';
 import { Failure, origin, Teach } from '../ui/parts';
 import { Bar, Spark } from '../ui/Spark';
 import { clock } from '../lib/time';
@@ -126,7 +126,7 @@ function LogVolume() {
               </span>
             ))}
         </div>
-        <Histogram data={value} window={w} class="bars" />
+        <Histogram data={value && bySeverity(value)} window={w} class="bars" />
       </div>
     </section>
   );
@@ -136,7 +136,7 @@ function LogVolume() {
 function Complaints() {
   const w = win.value;
   const q = 'severity_number:[17 TO 24]';
-  const { value, error } = useData(`${w.a} ${w.z}`, (s) => searchLogs({ size: ERRORS_SHOWN, query: logFilter(q, w.a, w.z), sort: [{ '@timestamp': { order: 'desc', unmapped_type: 'date' } }], track_total_hits: true }, s));
+  const { value, error } = useData(`${w.a} ${w.z}`, (s) => searchLogs({ size: ERRORS_SHOWN, query: logFilter([lucene(q)], w.a, w.z), sort: [{ '@timestamp': { order: 'desc', unmapped_type: 'date' } }], track_total_hits: true }, s));
   const rows = value?.hits.hits.map(toRow) ?? [];
   return (
     <section class="card">

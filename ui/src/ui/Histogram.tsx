@@ -1,4 +1,4 @@
-// Logs by severity over the window, stacked; dragging chooses a narrower window.
+// Logs over the window in stacked layers (by severity, or by the values of a field); dragging chooses a narrower window.
 import { useState } from 'preact/hooks';
 import type { Strip } from '../lib/api';
 import { css, SEVERITIES, SEVERITY_VAR } from '../lib/color';
@@ -10,8 +10,24 @@ import { go, href } from '../lib/url';
 import { useDrag, useCanvas, type Drag } from './canvas';
 import { drawChoice } from './Strip';
 
+export interface Layer {
+  name: string;
+  color: () => string;
+  counts: number[];
+}
+export interface Bars {
+  from: number;
+  step: number;
+  layers: Layer[]; // the lowest first
+}
+export const bySeverity = (s: Strip): Bars => ({
+  from: s.from,
+  step: s.step,
+  layers: [...SEVERITIES].reverse().map((name) => ({ name: T(name), color: () => css(SEVERITY_VAR[name]), counts: s[name] })),
+});
+
 interface HistogramProps {
-  data: Strip | null;
+  data: Bars | null;
   window: Window;
   class?: string;
 }
@@ -23,20 +39,21 @@ export function Histogram({ data, window: w, class: cls = 'hist' }: HistogramPro
       if (!data) return;
       const base = height - 13;
       const x = (t: number) => ((t - w.a) / (w.z - w.a)) * width;
-      const n = data.error.length;
+      const n = data.layers[0]?.counts.length ?? 0;
+      const colors = data.layers.map((l) => l.color());
       let max = 1;
-      for (let i = 0; i < n; i++) max = Math.max(max, data.error[i] + data.warn[i] + data.info[i] + data.debug[i]);
+      for (let i = 0; i < n; i++) max = Math.max(max, data.layers.reduce((sum, l) => sum + l.counts[i], 0));
       for (let i = 0; i < n; i++) {
         const left = x(data.from + i * data.step);
         const wide = Math.max(1, x(data.from + (i + 1) * data.step) - left - 1);
         let y = base;
-        for (const s of [...SEVERITIES].reverse()) {
-          if (!data[s][i]) continue;
-          const h = Math.max(1, (data[s][i] / max) * (base - 14));
-          g.fillStyle = css(SEVERITY_VAR[s]);
+        data.layers.forEach((l, k) => {
+          if (!l.counts[i]) return;
+          const h = Math.max(1, (l.counts[i] / max) * (base - 14));
+          g.fillStyle = colors[k];
           g.fillRect(left, y - h, wide, h);
           y -= h;
-        }
+        });
       }
       g.font = '10px ' + css('--mono');
       g.fillStyle = css('--tx3');
@@ -51,8 +68,8 @@ export function Histogram({ data, window: w, class: cls = 'hist' }: HistogramPro
   const hint = (e: PointerEvent) => {
     handlers.onPointerMove(e);
     const i = data ? Math.floor((timeAt(e.offsetX) - data.from) / data.step) : -1;
-    if (!data || i < 0 || i >= data.error.length) return;
-    ref.current!.title = `${clock(data.from + i * data.step, utc.value)}\n` + SEVERITIES.map((s) => `${T(s)} ${count(data[s][i])}`).join('\n');
+    if (!data || i < 0 || i >= (data.layers[0]?.counts.length ?? 0)) return;
+    ref.current!.title = `${clock(data.from + i * data.step, utc.value)}\n` + [...data.layers].reverse().map((l) => `${l.name} ${count(l.counts[i])}`).join('\n');
   };
-  return <canvas class={cls} ref={ref} role="img" aria-label={T('Logs by severity over time; drag to choose a window')} {...handlers} onPointerMove={hint} />;
+  return <canvas class={cls} ref={ref} role="img" aria-label={T('Logs over time; drag to choose a window')} {...handlers} onPointerMove={hint} />;
 }

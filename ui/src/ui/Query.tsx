@@ -9,9 +9,13 @@ import type { EditorHandle } from './editor';
 interface QueryProps {
   lang: 'promql' | 'lucene';
   label: string;
+  /** Instead of the label: a choice. */
+  picker?: ComponentChildren;
   value: string;
   hint: string;
   complete?: CompletionSource;
+  /** What is wrong with a text that is being typed. */
+  check?: (text: string, signal: AbortSignal) => Promise<Note[]>;
   /** What the last answer said of the text. */
   notes?: Note[];
   onRun: (text: string) => void;
@@ -30,28 +34,28 @@ const whenIdle = (fn: () => void): (() => void) => {
   return () => cancelIdleCallback(id);
 };
 
-export function Query({ lang, label, value, hint, complete, notes, onRun, onFocus, main = false, children }: QueryProps) {
+export function Query({ lang, label, picker, value, hint, complete, check, notes, onRun, onFocus, main = false, children }: QueryProps) {
   const [text, setText] = useState(value);
   const [ready, setReady] = useState(false);
   const host = useRef<HTMLDivElement>(null);
   const plain = useRef<HTMLTextAreaElement>(null);
   const editor = useRef<EditorHandle | null>(null);
-  const latest = useRef({ text, onRun, notes });
-  latest.current = { text, onRun, notes };
+  const latest = useRef({ text, onRun, notes, check });
+  latest.current = { text, onRun, notes, check };
   const run = () => latest.current.onRun(latest.current.text.trim());
 
   useEffect(() => {
     setText(value);
     editor.current?.set(value);
   }, [value]);
-  useEffect(() => editor.current?.recheck(), [notes]);
+  useEffect(() => editor.current?.recheck(), [notes, check]);
   useEffect(() => {
     let gone = false;
     const cancel = whenIdle(async () => {
       const { mount } = await import('./editor');
       if (gone || !host.current) return;
       const focused = document.activeElement === plain.current;
-      const made = await mount(host.current, { lang, text: latest.current.text, hint, label, complete, notes: () => latest.current.notes ?? [], onChange: (t) => ((latest.current.text = t), setText(t)), onRun: run });
+      const made = await mount(host.current, { lang, text: latest.current.text, hint, label, complete, check: async (t, signal) => (await latest.current.check?.(t, signal)) ?? [], notes: () => latest.current.notes ?? [], onChange: (t) => ((latest.current.text = t), setText(t)), onRun: run });
       if (gone) return made.destroy();
       editor.current = made;
       made.set(latest.current.text);
@@ -79,7 +83,7 @@ export function Query({ lang, label, value, hint, complete, notes, onRun, onFocu
   };
   return (
     <div class="query" onFocusIn={onFocus}>
-      <b>{label}</b>
+      {picker ?? <b>{label}</b>}
       <div class="editor">
         {!ready && (
           <textarea ref={plain} rows={Math.max(1, text.split('\n').length)} aria-label={label} placeholder={hint} spellcheck={false} autocapitalize="off" value={text} onInput={(e) => setText(e.currentTarget.value)} onKeyDown={onKey} />

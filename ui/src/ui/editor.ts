@@ -14,6 +14,8 @@ export interface EditorOptions {
   hint: string;
   label: string;
   complete?: CompletionSource;
+  /** What is wrong with the text as it stands (Lucene). */
+  check?: (text: string, signal: AbortSignal) => Promise<Note[]>;
   /** What the last answer said of the text: marked in it while it stands unchanged. */
   notes?: () => Note[];
   onChange: (text: string) => void;
@@ -66,7 +68,7 @@ interface Language {
   recheck?: (view: EditorView) => void;
 }
 const languageOf = async (o: EditorOptions): Promise<Language> =>
-  o.lang === 'promql' ? (await import('./editor-promql')).promql(o.notes ?? (() => [])) : { extension: (await import('./editor-lucene')).lucene, source: o.complete };
+  o.lang === 'promql' ? (await import('./editor-promql')).promql(o.notes ?? (() => [])) : { ...(await import('./editor-lucene')).lucene(o.check), source: o.complete };
 
 export async function mount(parent: HTMLElement, o: EditorOptions): Promise<EditorHandle> {
   const language = await languageOf(o);
