@@ -42,8 +42,8 @@ struct app {
 
 /* One table per file of api/; cmd/serve puts them together. */
 extern const struct http_route prometheus_routes[], elastic_routes[], jaeger_routes[], jaeger_v3_routes[], jaeger_metrics_routes[],
-    jaeger_transform_routes[], otlp_routes[], push_routes[], ui_routes[], loki_routes[], sampling_routes[], zipkin_routes[], journal_routes[],
-    admin_routes[], import_routes[], influx_routes[];
+    jaeger_transform_routes[], otlp_routes[], push_routes[], ui_routes[], loki_routes[], sampling_routes[], zipkin_routes[], tempo_routes[],
+    journal_routes[], admin_routes[], import_routes[], influx_routes[];
 
 /* http_server_config.headers: Access-Control-* for the Prometheus API. */
 size_t prom_cors_headers(void *app, const struct http_exchange *x, struct http_pair *out);
@@ -65,5 +65,6 @@ enum {
     DOOR_LOKI = 64,
     DOOR_INFLUX = 128,
     DOOR_JOURNAL = 256,
-    DOOR_SAMPLING = 512
+    DOOR_SAMPLING = 512,
+    DOOR_TEMPO = 1024
 };

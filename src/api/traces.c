@@ -95,6 +95,8 @@ static void done(struct job *j) {
         q->writer->refuse(q->x, err_http_status(q->err.code), err_str(&q->err));
     else if (q->must_exist && q->found == 0)
         q->writer->refuse(q->x, 404, STR("trace not found"));
+    else if (q->content_type.n)
+        http_reply(q->x, (struct http_reply){.status = 200, .content_type = q->content_type, .body_buf = &q->text});
     else
         http_reply_json(q->x, 200, &q->text);
     trace_query_free(q);

@@ -33,6 +33,7 @@ struct trace_query {
     size_t found;                 /* traces written */
     VEC(struct trace_id) missing; /* ids that are not known; for close() */
     struct json_out out;          /* its buf is the reply's body */
+    str content_type;             /* of the reply; empty: JSON */
     /* private */
     const struct trace_writer *writer;
     struct job job;

@@ -72,6 +72,7 @@ static const struct {
     {"door.otlp-http", offsetof(struct options, door_otlp_http), DOOR_OTLP},
     {"door.collector", offsetof(struct options, door_collector), DOOR_COLLECTOR},
     {"door.jaeger-sampling", offsetof(struct options, door_jaeger_sampling), DOOR_SAMPLING},
+    {"door.tempo", offsetof(struct options, door_tempo), DOOR_TEMPO},
     {"door.zipkin", offsetof(struct options, door_zipkin), DOOR_ZIPKIN},
     {"door.loki", offsetof(struct options, door_loki), DOOR_LOKI},
     {"door.journal", offsetof(struct options, door_journal), DOOR_JOURNAL},
@@ -107,9 +108,23 @@ static const struct {
     {"door.syslog-udp", "{door=\"syslog-udp\"}", offsetof(struct options, door_syslog_udp), &syslog_udp_protocol, 0, true},
 };
 
-static const struct http_route *const route_tables[] = {
-    sampling_routes,       zipkin_routes,           admin_routes, otlp_routes,    push_routes,   prometheus_routes, jaeger_routes,  jaeger_v3_routes,
-    jaeger_metrics_routes, jaeger_transform_routes, loki_routes,  journal_routes, import_routes, influx_routes,     elastic_routes, ui_routes};
+static const struct http_route *const route_tables[] = {sampling_routes,
+                                                        zipkin_routes,
+                                                        tempo_routes,
+                                                        admin_routes,
+                                                        otlp_routes,
+                                                        push_routes,
+                                                        prometheus_routes,
+                                                        jaeger_routes,
+                                                        jaeger_v3_routes,
+                                                        jaeger_metrics_routes,
+                                                        jaeger_transform_routes,
+                                                        loki_routes,
+                                                        journal_routes,
+                                                        import_routes,
+                                                        influx_routes,
+                                                        elastic_routes,
+                                                        ui_routes};
 
 static str door_address(const struct options *o, size_t offset) {
     return *(const str *)((const char *)o + offset);
