@@ -83,6 +83,7 @@ struct glance {
     struct needle needle;
     uint64_t *sure, *maybe;
     uint8_t *verdict; /* per template: enum look */
+    bool **hits;      /* per template, BY_SLOTS and BY_BOTH: per text, is the needle in a slot? */
     struct {
         struct segment *p;
         size_t n, cap;
@@ -255,6 +256,44 @@ static bool needle_in_slots(const struct glance *g, const struct pattern *p) {
     return false;
 }
 
+/* Values of a slot the needle is in. */
+static void find_in_words(const struct needle *n, const struct piece *p, size_t texts, bool *hit) {
+    uint32_t from = 0;
+    for (size_t k = 0; k < texts; from = p->ends[k++]) {
+        uint32_t length = p->ends[k] - from;
+        if (n->whole ? length == n->text.n : length >= n->text.n) hit[k] |= fits_run(n, str_n((const char *)p->items + from, length));
+    }
+}
+static void find_in_numbers(const struct needle *n, const struct piece *p, size_t texts, bool *hit) {
+    char text[2 * UINT8_MAX];
+    for (size_t k = 0; k < texts; k++) hit[k] |= fits_run(n, str_n(text, (size_t)(piece_put(p, k, text) - text)));
+}
+/* An id, whole: its bytes are compared. */
+static void find_id(const struct needle *n, const struct piece *p, size_t texts, bool *hit) {
+    uint8_t id[UINT8_MAX];
+    for (size_t i = 0; i < p->hex_n; i++) {
+        unsigned hi = (unsigned)n->text.p[2 * i];
+        unsigned lo = (unsigned)n->text.p[2 * i + 1];
+        id[i] = (uint8_t)((hi <= '9' ? hi - '0' : hi - 'a' + 10) << 4 | (lo <= '9' ? lo - '0' : lo - 'a' + 10));
+    }
+    for (size_t k = 0; k < texts; k++) hit[k] |= memcmp(p->items + k * p->hex_n, id, p->hex_n) == 0;
+}
+
+/* The texts of a template that have the needle in a slot; false: none. */
+static bool find_in_slots(struct glance *g, uint32_t id) {
+    const struct needle *n = &g->needle;
+    const struct pattern *p = &g->t->templates[id];
+    bool *hit = g->hits[id] = arena_zalloc(g->arena, p->texts + 1);
+    for (size_t i = 0; i < p->n; i++) {
+        const struct piece *piece = &p->p[i];
+        size_t hex = piece->mark == MARK_HEX && n->hex ? 2u * piece->hex_n : 0;
+        if (piece->mark == MARK_WORD && piece->word_max >= n->text.n) find_in_words(n, piece, p->texts, hit);
+        if (n->whole && hex == n->text.n) find_id(n, piece, p->texts, hit);
+        if ((piece->mark == MARK_DIGITS && n->digits) || (!n->whole && hex >= n->text.n)) find_in_numbers(n, piece, p->texts, hit);
+    }
+    return memchr(hit, true, p->texts) != NULL;
+}
+
 static bool word_leaf(const struct filter *f) {
     return f->op == FILTER_WORD || (f->op >= FILTER_WORD_PREFIX && f->op <= FILTER_WORD_RANGE);
 }
@@ -266,8 +305,7 @@ static enum look look(struct glance *g, uint32_t id) {
     arena_reset(g->scratch);
     if ((!words && !needle) || foreign(p) || (g->leaf->op != FILTER_SUBSTRING && may_be_cut(p))) return MAYBE;
     bool in_constants = needle && needle_in_constants(g, p);
-    bool in_slots = needle && needle_in_slots(g, p);
-    if (needle && !in_constants && !in_slots) return NO;
+    if (needle && !in_constants && (!needle_in_slots(g, p) || !find_in_slots(g, id))) return NO;
     /* Under a glob a text that is a date has no words; such a text begins with digits. */
     bool may_be_date = g->glob && p->n && p->p[0].mark != MARK_TEXT;
     if ((!needle || in_constants) && sure_by_constants(g, p)) return may_be_date ? MAYBE : SURE;
@@ -278,18 +316,6 @@ static enum look look(struct glance *g, uint32_t id) {
 }
 
 /* --- text by text */
-
-/* Is the needle in some variable's value? */
-static bool variables_have(const struct needle *n, const struct pattern *p, size_t k) {
-    char text[2 * UINT8_MAX];
-    for (size_t i = 0; i < p->n; i++) {
-        const struct piece *piece = &p->p[i];
-        if (piece->mark == MARK_WORD && piece->word_max >= n->text.n && fits_run(n, piece_word(piece, k))) return true;
-        bool fits = (piece->mark == MARK_DIGITS && n->digits) || (piece->mark == MARK_HEX && n->hex && piece_room(piece, k) >= n->text.n);
-        if (fits && fits_run(n, str_n(text, (size_t)(piece_put(piece, k, text) - text)))) return true;
-    }
-    return false;
-}
 
 static bool segment_has(struct glance *g, const struct pattern *p, const struct segment *s, size_t k) {
     char text[WORD_UNITS_MAX + 64];
@@ -314,14 +340,13 @@ static bool ask_segments(struct glance *g, uint32_t id, size_t k) {
 }
 
 static bool ask_text(struct glance *g, uint32_t id, size_t k) {
-    const struct pattern *p = &g->t->templates[id];
     switch ((enum look)g->verdict[id]) {
     case NO:
     case SURE: break;
     case MAYBE: return true;
-    case BY_SLOTS: return variables_have(&g->needle, p, k);
+    case BY_SLOTS: return g->hits[id][k];
     case BY_SEGMENTS: return ask_segments(g, id, k);
-    case BY_BOTH: return variables_have(&g->needle, p, k) && ask_segments(g, id, k);
+    case BY_BOTH: return g->hits[id][k] && ask_segments(g, id, k);
     }
     return false;
 }
@@ -335,6 +360,7 @@ void texts_glance(const struct texts *t, const struct filter *leaf, struct arena
     g.needle = needle_of(leaf, a);
     g.glob = str_find_char(leaf->field, '*') != STR_NONE;
     g.verdict = arena_zalloc(a, t->template_n + 1);
+    g.hits = arena_zalloc(a, (t->template_n + 1) * sizeof *g.hits);
     g.open = arena_zalloc(a, (t->template_n + 1) * sizeof *g.open);
     for (uint32_t id = 0; id < t->template_n; id++) g.verdict[id] = look(&g, id);
     for (size_t i = 0; i < t->n; i++) {
