@@ -1,5 +1,5 @@
-/* api/ui: the page. Embedded files (api/assets.h), the URLs that are pages, and GET /ui/api/{status,strip,services,scatter,moved,patterns,tail}. Loop
- * thread.
+/* api/ui: the page. Embedded files (api/assets.h), the URLs that are pages, and GET
+ * /ui/api/{status,strip,services,scatter,moved,patterns,parse,tail}. Loop thread.
  *
  * Files whose name holds a hash are cached for ever; the rest is revalidated by ETag. Every page URL answers with index.html: the script on it reads
  * the URL. The policy lets the page load nothing from anywhere else, and run no script that is not a file of its own. */
@@ -259,6 +259,7 @@ const struct http_route ui_routes[] = {
     {HTTP_GET, "/ui/api/scatter", ui_scatter, 0},
     {HTTP_GET, "/ui/api/moved", ui_moved, 0},
     {HTTP_GET | HTTP_POST, "/ui/api/patterns", ui_patterns, 0},
+    {HTTP_GET | HTTP_POST, "/ui/api/parse", ui_parse, 0},
     {HTTP_GET, "/ui/api/tail", logs_tail, 0},
     {HTTP_GET, "/assets/*", serve_file, 0},
     {HTTP_GET, "/style.css", serve_file, 0}, /* of the plain page (ui/fallback) */

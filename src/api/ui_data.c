@@ -543,3 +543,26 @@ void ui_patterns(void *arg, struct http_exchange *x) {
     q->events = evdb_snapshot(app->store->events, EVENT_LOG, q->base_ms * NS_PER_MS, to_ms * NS_PER_MS - 1);
     question_ask(app, q);
 }
+
+/* --- parse */
+static bool answer_parse(struct question *q, struct buf *out, struct err *e) {
+    (void)e;
+    const struct filter *filter;
+    struct err wrong;
+    bool good = logs_query_filter(&q->query, &q->fields, q->arena, &filter, &wrong);
+    struct json_out o = {.buf = out};
+    json_put_object(&o);
+    json_put_key_c(&o, "error");
+    json_put_string(&o, good ? STR("") : err_str(&wrong));
+    json_put_object_end(&o);
+    return true;
+}
+
+void ui_parse(void *arg, struct http_exchange *x) {
+    struct app *app = arg;
+    struct question *q = question_new(app, x, 0, 0);
+    q->answer = answer_parse;
+    q->query = logs_query_read(x, q->arena);
+    q->fields = logs_query_fields(app, q->arena);
+    question_ask(app, q);
+}

@@ -14,6 +14,8 @@
  * GET /ui/api/patterns?from=ms&to=ms[&base=ms][&q=][&dsl=]
  *   see log_patterns_put (api/logs_patterns.h): the logs of the window by shape, and how often each shape came from base (default: as long before
  *   as the window is long) to from. "partial": true when either had more lines than PATTERN_LINES_MAX: then the newest of each are counted.
+ * GET /ui/api/parse[?q=][&dsl=]
+ *   {"error":""}: the query is good; else what is wrong with it and where. Always 200: it is asked while a query is typed.
  * Errors: {"error":"what"} with the status of the error. */
 #pragma once
 #include "api/app.h"
@@ -24,5 +26,6 @@ void ui_strip(void *app, struct http_exchange *x);
 void ui_services(void *app, struct http_exchange *x);
 void ui_scatter(void *app, struct http_exchange *x);
 void ui_moved(void *app, struct http_exchange *x);
+void ui_parse(void *app, struct http_exchange *x);
 void ui_patterns(void *app, struct http_exchange *x);
 void ui_reply_error(struct http_exchange *x, const struct err *e);

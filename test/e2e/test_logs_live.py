@@ -148,6 +148,14 @@ def test_patterns_count_shapes_in_the_window_and_before():
         bn.eq(s.get('/ui/api/patterns', **{'from': to, 'to': to - 1}).status, 400)
 
 
+def test_a_query_that_is_typed_is_read_without_being_run():
+    with bn.Server() as s:
+        bn.eq(s.get('/ui/api/parse', q='level:error').json, {'error': ''})
+        r = s.get('/ui/api/parse', dsl=json.dumps({'query_string': {'query': 'a AND (b'}}))
+        bn.eq(r.status, 200)
+        bn.has(r.json['error'], 'line 1, column 9')
+
+
 def test_the_histogram_takes_the_dsl():
     with bn.Server() as s:
         now = int(time.time() * 1000)

@@ -186,16 +186,7 @@ export const searchLogs = (body: object, signal: AbortSignal): Promise<SearchRep
   call('/_search?ignore_unavailable=true', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal });
 
 /** What the server's parser says of a query; empty: it is good. */
-export async function validateLogs(query: object, signal: AbortSignal): Promise<string> {
-  try {
-    const body = JSON.stringify({ query });
-    const r = await call<{ valid: boolean; error?: string }>('/_validate/query?explain=true', { method: 'POST', headers: { 'content-type': 'application/json' }, body, signal });
-    return r.valid ? '' : r.error ?? 'not valid';
-  } catch (e) {
-    if (isAbort(e)) throw e;
-    return (e as Error).message;
-  }
-}
+export const parseLogs = async (query: object, signal: AbortSignal): Promise<string> => (await get<{ error: string }>('/ui/api/parse', { dsl: JSON.stringify(query) }, signal)).error;
 /** The words the standard analyzer makes of a text. */
 export async function analyze(text: string, signal: AbortSignal): Promise<string[]> {
   const body = JSON.stringify({ analyzer: 'standard', text });

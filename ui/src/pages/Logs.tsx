@@ -1,7 +1,7 @@
 // Logs: a search and filters, what they find over time, by field, by shape and line by line; new lines come in while the window is live.
 import type { CompletionContext, CompletionResult } from '@codemirror/autocomplete';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { logFields, logFilter, searchLogs, strip, validateLogs, type Hit, type LogField } from '../lib/api';
+import { logFields, logFilter, searchLogs, strip, parseLogs, type Hit, type LogField } from '../lib/api';
 import { css, serviceColor } from '../lib/color';
 import { count, dur } from '../lib/fmt';
 import { T } from '../lib/i18n';
@@ -214,7 +214,7 @@ const ModePicker = ({ mode }: { mode: Mode }) => (
 
 /** What the server's parser says of a text, and where: "... (line 1, column 7, byte 6)". */
 async function notesOf(text: string, mode: Mode, signal: AbortSignal): Promise<Note[]> {
-  const error = text.trim() ? await validateLogs(modeQuery(text, mode), signal) : '';
+  const error = text.trim() ? await parseLogs(modeQuery(text, mode), signal) : '';
   if (!error) return [];
   const at = /\(line (\d+), column (\d+)/.exec(error);
   const before = text.split('\n').slice(0, Number(at?.[1] ?? 1) - 1);
