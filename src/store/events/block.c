@@ -236,6 +236,12 @@ bool block_traces(const struct part *p, uint32_t index, struct traces *out) {
            traces_open(ENC_RUNS, str_n(p->bytes.p + s->at, s->n), p->blocks[index].row_n, out);
 }
 
+bool block_times(const struct part *p, uint32_t index, struct arena *a, struct ints *out) {
+    const struct section *s = find_section(p, index, SEC_TIME);
+    str text;
+    return s && part_block_good(p, index) && section_read(p, s, a, &text) && ints_open((enum encoding)s->enc, text, p->blocks[index].row_n, a, out);
+}
+
 bool block_column_read(struct block *b, struct block_column *c) {
     if (c->state != COLUMN_UNREAD) return c->state == COLUMN_READ;
     str text = STR_NULL;

@@ -59,6 +59,8 @@ struct block {
 MUST_USE bool block_open(const struct part *p, uint32_t index, struct arena *a, struct block **out, struct err *e);
 /* Only the row columns SEC_TRACE (lookup by id without opening the block); false: none or damaged. */
 bool block_traces(const struct part *p, uint32_t index, struct traces *out);
+/* Only the rows' times, for counting; false: damaged. */
+bool block_times(const struct part *p, uint32_t index, struct arena *a, struct ints *out);
 /* Decodes the column; false: damaged. */
 bool block_column_read(struct block *b, struct block_column *c);
 /* As block_column_read, and where each row's cells are. */

@@ -360,13 +360,21 @@ static bool same_bucket(const struct histogram_to *h, const struct block_info *b
                                           ((uint64_t)b->max_ns - (uint64_t)h->from_ns) / (uint64_t)h->bucket_ns;
 }
 
-static bool count_block(struct scan *x, struct cursor *c, const struct histogram_to *h) {
+/* All rows of a block count: their times are enough, or not even these. false: damaged. */
+static bool count_times(const struct cursor *c, const struct histogram_to *h) {
     const struct block_info *info = &c->part->blocks[c->index];
-    if (block_verdict(c->part, c->index, x->q->filter, NULL, x->q->from_ns, x->q->to_ns) == VERDICT_ALL && same_bucket(h, info) &&
-        part_block_good(c->part, c->index)) {
-        count_at(h, info->min_ns, info->row_n);
-        return true;
-    }
+    if (same_bucket(h, info) && part_block_good(c->part, c->index)) return count_at(h, info->min_ns, info->row_n), true;
+    AUTO(arena_free) struct arena *a = arena_new(FIRST_CHUNK);
+    struct ints times;
+    if (!block_times(c->part, c->index, a, &times)) return false;
+    for (uint32_t row = 0; row < info->row_n; row++) count_at(h, ints_at(&times, row), 1);
+    return true;
+}
+
+static bool count_block(struct scan *x, struct cursor *c, const struct histogram_to *h) {
+    bool all = block_verdict(c->part, c->index, x->q->filter, NULL, x->q->from_ns, x->q->to_ns) == VERDICT_ALL;
+    if (all && x->q->job && !job_check(x->q->job, x->e)) return false;
+    if (all && count_times(c, h)) return true;
     uint64_t *bits;
     uint32_t n;
     if (!match_block(x, c, &bits, &n)) return false;
