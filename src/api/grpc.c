@@ -1,5 +1,6 @@
 #include "api/grpc.h"
 
+#include "api/jaeger_grpc.h"
 #include "api/otlp.h"
 #include "api/sampling.h"
 #include "codec/pb.h"
@@ -76,6 +77,12 @@ const struct grpc_method grpc_methods[] = {
     {"/opentelemetry.proto.collector.metrics.v1.MetricsService/Export", export_metrics},
     {"/jaeger.api_v2.CollectorService/PostSpans", post_spans},
     {"/jaeger.api_v2.SamplingManager/GetSamplingStrategy", sampling_grpc},
+    {"/jaeger.api_v2.QueryService/GetServices", jaeger_grpc_services},
+    {"/jaeger.api_v2.QueryService/GetOperations", jaeger_grpc_operations_2},
+    {"/jaeger.api_v3.QueryService/GetServices", jaeger_grpc_services},
+    {"/jaeger.api_v3.QueryService/GetOperations", jaeger_grpc_operations_3},
+    {"/jaeger.api_v3.QueryService/GetTrace", jaeger_grpc_trace},
+    {"/jaeger.api_v3.QueryService/FindTraces", jaeger_grpc_find_traces},
     {"/grpc.health.v1.Health/Check", check_health},
     {0},
 };

@@ -5,6 +5,7 @@
  *           RetryInfo, without which clients would drop the data; too large once decoded RESOURCE_EXHAUSTED without it
  *   Jaeger  CollectorService/PostSpans (api_v2), as jaeger-agent sent
  *           SamplingManager/GetSamplingStrategy: api/sampling
+ *           QueryService: api/jaeger_grpc
  *   health  grpc.health.v1.Health/Check, as Kubernetes' gRPC probes call it */
 #pragma once
 #include "api/app.h"

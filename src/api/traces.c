@@ -15,12 +15,23 @@ struct trace_query *trace_query_new(struct app *app, struct http_exchange *x, co
     return q;
 }
 
+struct trace_query *trace_query_new_grpc(struct app *app, struct grpc_exchange *x, const struct trace_writer *w) {
+    struct trace_query *q = trace_query_new(app, NULL, w);
+    q->grpc = x;
+    return q;
+}
+
+void trace_query_end_message(struct trace_query *q) {
+    vec_push(&q->ends, q->text.n);
+}
+
 void trace_query_free(struct trace_query *q) {
     arena_free(q->scratch);
     map_done(&q->seen);
     buf_done(&q->text);
     vec_done(&q->ids);
     vec_done(&q->missing);
+    vec_done(&q->ends);
     free(q);
 }
 
@@ -88,10 +99,21 @@ static void run(struct job *j) {
 
 /* --- on the loop */
 
+static void reply_grpc(struct trace_query *q) {
+    if (q->err.code == ERR_NONE && q->must_exist && q->found == 0) err_set(&q->err, ERR_NOT_FOUND, "trace not found");
+    for (size_t i = 0, from = 0; i < q->ends.n && q->err.code == ERR_NONE; from = q->ends.p[i++])
+        if (!grpc_stream_write(q->grpc, str_sub(buf_str(&q->text), from, q->ends.p[i])))
+            err_set(&q->err, ERR_TOO_LARGE, "the client leaves too much unread; ask for fewer traces");
+    bool ok = q->err.code == ERR_NONE;
+    grpc_stream_end(q->grpc, ok ? GRPC_OK : (enum grpc_status)err_grpc_status(q->err.code), ok ? STR("") : err_str(&q->err));
+}
+
 static void done(struct job *j) {
     struct trace_query *q = CONTAINER_OF(j, struct trace_query, job);
     evdb_snapshot_free(q->snapshot);
-    if (q->err.code != ERR_NONE)
+    if (q->grpc)
+        reply_grpc(q);
+    else if (q->err.code != ERR_NONE)
         q->writer->refuse(q->x, err_http_status(q->err.code), err_str(&q->err));
     else if (q->must_exist && q->found == 0)
         q->writer->refuse(q->x, 404, STR("trace not found"));
@@ -113,15 +135,15 @@ void trace_query_start(struct trace_query *q) {
         q->search.from_ns = INT64_MIN;
         q->search.to_ns = INT64_MAX;
     } else {
-        q->filter = trace_search_filter(&q->search, q->x->arena);
+        q->filter = trace_search_filter(&q->search, q->x ? q->x->arena : q->grpc->arena);
     }
     /* A trace is shown whole, whenever its other spans were. */
     q->snapshot = evdb_snapshot(app->store->events, EVENT_SPAN, INT64_MIN, INT64_MAX);
     q->job.run = run;
     q->job.done = done;
     q->job.deadline_ns = clock_mono_ns() + app->query_timeout_ms * NS_PER_MS;
-    q->x->on_gone = client_gone;
-    q->x->on_gone_arg = q;
+    *(q->x ? &q->x->on_gone : &q->grpc->on_gone) = client_gone;
+    *(q->x ? &q->x->on_gone_arg : &q->grpc->on_gone_arg) = q;
     if (!pool_submit(app->pool, LANE_QUERY, &q->job, &q->err)) done(&q->job);
 }
 

@@ -10,6 +10,7 @@
 #include "base/vec.h"
 #include "codec/json.h"
 #include "model/event.h"
+#include "net/grpc_server.h"
 #include "query/trace/search.h"
 
 struct trace_query;
@@ -18,12 +19,13 @@ struct trace_writer {
     void (*open)(struct trace_query *q);
     void (*trace)(struct trace_query *q, struct event *spans, struct stream *streams, size_t n, struct arena *a);
     void (*close)(struct trace_query *q);
-    /* Loop thread: answers with an error in the protocol's form. */
+    /* Loop thread: answers with an error in the protocol's form. gRPC has its own: NULL. */
     void (*refuse)(struct http_exchange *x, int status, str message);
 };
 
 struct trace_query {
-    struct http_exchange *x;
+    struct http_exchange *x; /* one of both */
+    struct grpc_exchange *grpc;
     struct app *app;
     struct trace_search search;   /* the writer may look at it; memory of x->arena */
     VEC(struct trace_id) ids;     /* given: the search is not used */
@@ -36,6 +38,7 @@ struct trace_query {
     str content_type;             /* of the reply; empty: JSON */
     /* private */
     const struct trace_writer *writer;
+    VEC(size_t) ends; /* gRPC: of the messages in out.buf */
     struct job job;
     struct evdb_snapshot *snapshot;
     const struct filter *filter;
@@ -45,6 +48,9 @@ struct trace_query {
     struct err err;
 };
 struct trace_query *trace_query_new(struct app *app, struct http_exchange *x, const struct trace_writer *w);
+struct trace_query *trace_query_new_grpc(struct app *app, struct grpc_exchange *x, const struct trace_writer *w);
+/* gRPC: what was written since the last call is one message. */
+void trace_query_end_message(struct trace_query *q);
 void trace_query_free(struct trace_query *q);
 void trace_query_start(struct trace_query *q);
 

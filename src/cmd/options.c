@@ -33,6 +33,7 @@ static const struct option options[] = {
     {"door.otlp-grpc", TEXT, AT(door_otlp_grpc), "127.0.0.1:4317", "OTLP over gRPC, or off"},
     {"door.collector", TEXT, AT(door_collector), "127.0.0.1:14268", "Jaeger collector (thrift over HTTP), or off"},
     {"door.jaeger-grpc", TEXT, AT(door_jaeger_grpc), "127.0.0.1:14250", "Jaeger collector over gRPC, or off"},
+    {"door.jaeger-query-grpc", TEXT, AT(door_jaeger_query_grpc), "127.0.0.1:16685", "Jaeger query service over gRPC, or off"},
     {"door.jaeger-sampling", TEXT, AT(door_jaeger_sampling), "127.0.0.1:5778", "sampling strategies for Jaeger clients, as jaeger-agent, or off"},
     {"door.tempo", TEXT, AT(door_tempo), "127.0.0.1:3200", "Tempo's query API, as Grafana asks it, or off"},
     {"door.zipkin", TEXT, AT(door_zipkin), "127.0.0.1:9411", "Zipkin: spans in, and its query API v2, or off"},

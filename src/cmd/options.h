@@ -32,7 +32,7 @@ struct options {
     str config, data, listen, log_level;
     bool doors;
     str door_elastic, door_jaeger, door_otlp_http, door_collector, door_zipkin, door_udp_compact, door_udp_binary, door_udp_zipkin, door_otlp_grpc,
-        door_jaeger_grpc, door_jaeger_sampling, door_tempo, door_loki, door_influx;
+        door_jaeger_grpc, door_jaeger_sampling, door_tempo, door_jaeger_query_grpc, door_loki, door_influx;
     str door_journal, door_forward, door_syslog_tcp, door_syslog_udp, forward_shared_key;
     str sampling_file;
     bool span_metrics;

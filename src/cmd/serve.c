@@ -85,6 +85,7 @@ static const struct {
 } grpc_doors[] = {
     {"door.otlp-grpc", offsetof(struct options, door_otlp_grpc)},
     {"door.jaeger-grpc", offsetof(struct options, door_jaeger_grpc)},
+    {"door.jaeger-query-grpc", offsetof(struct options, door_jaeger_query_grpc)},
 };
 
 static const struct {
