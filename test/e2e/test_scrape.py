@@ -205,7 +205,7 @@ def test_a_series_that_vanishes_while_binnacle_is_down_ends_with_the_lookback():
         s.start()
         bn.wait_for(lambda: value(s, 'a_total') == 2, 'a scrape after the restart', server=s)
         bn.wait_for(lambda: value(s, 'b') is None, 'b to end', server=s)
-        bn.eq(value(s, 'up'), 1)
+        bn.wait_for(up_is(s, 1), 'up', server=s)
     t.close()
 
 

@@ -68,7 +68,7 @@ struct tsdb {
     struct snapshot *snapshots;             /* that wait for the head to be sealed */
     int64_t filled_since_ms, retry_seal_ms; /* tick's clock; 0: empty / at once */
 };
-enum { EXEMPLARS_MAX = 16384 /* unless set */, SEAL_RETRY_MS = 10000, INDEX_IDLE_S = 60 };
+enum { EXEMPLARS_MAX = 16384 /* unless set */, SEAL_RETRY_MS = 10000, INDEX_IDLE_S = 600 };
 
 struct source *source_find(struct tsdb *db, struct labels target);                                 /* makes it when it is new */
 bool exemplar_keep(struct tsdb *db, uint32_t row, const struct exemplar *x, int64_t default_t_ms); /* true: it is new */
