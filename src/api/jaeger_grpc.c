@@ -31,7 +31,7 @@ static void operations(struct app *app, struct grpc_exchange *x, uint32_t num) {
     str service = STR(""), kind = STR("");
     struct operation *ops;
     size_t n;
-    struct err e;
+    struct err e = {0};
     struct pb c = pb_open(x->body);
     for (struct pb_field f; pb_next(&c, &f);) {
         if (f.num == 1) service = pb_bytes(&f);

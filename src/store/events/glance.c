@@ -270,7 +270,7 @@ static void find_in_numbers(const struct needle *n, const struct piece *p, size_
 }
 /* An id, whole: its bytes are compared. */
 static void find_id(const struct needle *n, const struct piece *p, size_t texts, bool *hit) {
-    uint8_t id[UINT8_MAX];
+    uint8_t id[UINT8_MAX] = {0};
     for (size_t i = 0; i < p->hex_n; i++) {
         unsigned hi = (unsigned)n->text.p[2 * i];
         unsigned lo = (unsigned)n->text.p[2 * i + 1];
@@ -291,7 +291,7 @@ static bool find_in_slots(struct glance *g, uint32_t id) {
         if (n->whole && hex == n->text.n) find_id(n, piece, p->texts, hit);
         if ((piece->mark == MARK_DIGITS && n->digits) || (!n->whole && hex >= n->text.n)) find_in_numbers(n, piece, p->texts, hit);
     }
-    return memchr(hit, true, p->texts) != NULL;
+    return memchr(hit, 1, p->texts) != NULL;
 }
 
 static bool word_leaf(const struct filter *f) {
